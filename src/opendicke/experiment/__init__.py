@@ -1,0 +1,1 @@
+"""Many models: ensembles and sweeps, described by a file."""

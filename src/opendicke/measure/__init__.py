@@ -1,0 +1,1 @@
+"""What is asked and counted: observables as data, moments, bare answers."""

@@ -1,0 +1,33 @@
+"""What a method returns: bare numbers by observable, before any label is attached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from opendicke.measure.moments import Moments
+from opendicke.model.checks import Array
+
+
+class Status(IntEnum):
+    """How the computation of one member ended. 0 is left to mean "not yet computed"."""
+
+    PENDING = 0
+    OK = 1
+    NOT_CONVERGED = 2
+    NOT_FINITE = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """Answers of one member (one model of an ensemble): moments or plain arrays.
+
+    Every array has time as its first dimension, then those of its observable.
+    """
+
+    values: dict[str, Moments | Array]
+    status: Status = Status.OK
+    message: str = ""
+    numerics: dict[str, Any] = field(default_factory=dict)
+    """Step, order, estimated error …: as resolved for this member."""

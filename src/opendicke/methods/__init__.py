@@ -1,0 +1,1 @@
+"""How the model is solved, one file for each method."""

@@ -1,0 +1,248 @@
+"""Mean field: expectation values of products factorise (carollo2021 Eqs. (6)–(8))."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from opendicke.errors import InputError, shown
+from opendicke.measure.observables import (
+    InteractionTerm,
+    IsingTerm,
+    Observable,
+    PhotonTerm,
+    QuadratureTerm,
+    SpinTerm,
+)
+from opendicke.measure.raw import Raw, Status
+from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
+from opendicke.methods.splitting import SCHEMES
+from opendicke.model.checks import Array, real
+from opendicke.model.dicke import DickeModel
+from opendicke.model.reduce import Problem
+from opendicke.model.state import Pattern, ProductState
+
+
+@dataclass(frozen=True)
+class MeanField(AbstractMethod):
+    r"""Mean-field dynamics of spins and boson amplitudes.
+
+    .. math::
+        \dot a_\lambda = -(i\omega_\lambda+\Gamma_\lambda/2)a_\lambda
+                         - i\sum_j g_{j\lambda}\langle Z_j\rangle, \qquad
+        \dot s_j = 2B_j\times s_j, \quad
+        B_j = h_j\hat X + 2\sum_\lambda g_{j\lambda}\mathrm{Re}\,a_\lambda\,\hat Z
+
+    It is exact as the number of spins that share each row of couplings grows, with an error of
+    order 1/N (carollo2021, Theorem). Thermal occupation beside the amplitudes follows its own
+    closed law and is part of `photons`. Spins of equal couplings turn together, so mean field
+    keeps patterns but corrects no error.
+
+    Parameters
+    ----------
+    tolerance : float
+        Largest admitted error of any requested observable at any time, absolute for values below 1
+        and relative to the largest value otherwise. The step is chosen from it.
+    order : {2, 4}
+        Order of the splitting.
+    step : float, optional
+        A fixed step instead; then no error is estimated.
+    """
+
+    tolerance: float = 1e-6
+    order: int = 4
+    step: float | None = None
+
+    kind: ClassVar[str] = "mean-field"
+    offers: ClassVar[tuple[type, ...]] = (
+        SpinTerm,
+        PhotonTerm,
+        QuadratureTerm,
+        InteractionTerm,
+        IsingTerm,
+    )
+    stochastic: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "tolerance", real("tolerance", self.tolerance, least=1e-12, most=0.1)
+        )
+        if isinstance(self.order, bool) or self.order not in SCHEMES:
+            known = " or ".join(str(order) for order in SCHEMES)
+            raise InputError("order", f"be {known}", f"was {shown(self.order)}")
+        if self.step is not None:
+            object.__setattr__(self, "step", real("step", self.step, above=0))
+
+    def admits(self, model: DickeModel, state: ProductState) -> None:
+        """Every model and every product state."""
+
+    def assess(self, problem: Problem, times: Array) -> Assessment:
+        """Judge by the mean number of spins that share a row of couplings."""
+        groups, vectors, modes = problem.shape
+        from opendicke.methods.stepping import coarse_step
+
+        span = float(times[-1] - times[0])
+        stages = len(SCHEMES[self.order].coupling)
+        steps = max(len(times), 8 * span / (self.step or coarse_step([problem])))
+        work = groups * (4.0 * modes + 40.0 * vectors)
+        seconds = 0.5 + 2 * steps * stages * (work * 1e-9 + 3e-6)
+        memory = 8.0 * (2 * problem.couplings.size + 12 * groups * vectors)
+        remarks = _remarks(problem.state)
+        if problem.model.thermodynamic or not problem.couplings.any():
+            reason = "it is exact in this limit"
+            return Assessment(Verdict.VALID, reason, 0.0, seconds, memory, remarks)
+        share = problem.groups / problem.model.spins
+        reason = (
+            f"it is exact when many spins share each row of couplings, and here "
+            f"{problem.model.spins} spins have {problem.groups} different rows"
+        )
+        verdict = Verdict.VALID if share <= _DOUBTFUL_SHARE else Verdict.DOUBTFUL
+        return Assessment(verdict, reason, share, seconds, memory, remarks)
+
+    def run_many(
+        self,
+        problems: Sequence[Problem],
+        times: Array,
+        observables: tuple[Observable, ...],
+        keys: Sequence[tuple[int, int]] = (),
+        progress: Progress | None = None,
+    ) -> list[Raw]:
+        """Integrate all problems, those of one shape together in one compiled program."""
+        from opendicke.methods.stepping import Batch
+
+        results: dict[int, Raw] = {}
+        batches = _batches(problems)
+        for number, indices in enumerate(batches):
+
+            def report(share: float, text: str, number: int = number) -> None:
+                if progress is not None:
+                    progress((number + share) / len(batches), text)
+
+            batch = Batch([problems[i] for i in indices], times, observables, self.order)
+            for i, raw in zip(indices, self._solve(batch, report), strict=True):
+                results[i] = raw
+        return [results[i] for i in range(len(problems))]
+
+    def _solve(self, batch: Any, report: Progress) -> list[Raw]:
+        if self.step is not None:
+            counts = batch.counts(self.step)
+            values = batch.integrate(batch.everyone, counts, report)
+            return [
+                self._raw(member, batch.longest_step(counts), math.nan)
+                for member in _members(values, len(batch.everyone))
+            ]
+        return self._refine(batch, report)
+
+    def _refine(self, batch: Any, report: Progress) -> list[Raw]:
+        """Shorten the step until two successive solutions agree, member by member.
+
+        If the error at step τ is C τ^p, solutions at r τ and τ differ by (r^p − 1) times the error
+        of the better one. Twice that estimate must be below the tolerance.
+        """
+        results: dict[int, Raw] = {}
+        active = batch.everyone
+        counts = batch.counts(batch.first_step)
+        report(0.0, "first step")
+        coarse = _members(batch.integrate(active, counts, _scaled(report, 0.0, 0.05)), len(active))
+        ratio, done, stalls = 2, 0.05, np.zeros(len(active), dtype=int)
+        last = np.full(len(active), np.inf)
+        while len(active):
+            counts = counts * ratio
+            step = batch.longest_step(counts)
+            share = done + (1 - done) * 0.6
+            part = _scaled(report, done, share)
+            fine = _members(batch.integrate(active, counts, part, f"step {step:.3g}"), len(active))
+            done = share
+            finite = np.array([_finite(member) for member in fine])
+            error = np.array([_distance(a, b) for a, b in zip(coarse, fine, strict=True)])
+            error = np.where(finite, 2 * error / (ratio**self.order - 1), np.inf)
+            converged = error <= self.tolerance
+            stalls = np.where(error > 0.5 * last, stalls + 1, 0)
+            exhausted = counts.sum() * 2 > _MOST_STEPS
+            ended = converged | (stalls >= 2) | (~finite & (stalls >= 1)) | exhausted
+            for k in np.flatnonzero(ended):
+                results[int(active[k])] = self._raw(fine[k], step, float(error[k]))
+            rest = np.flatnonzero(~ended)
+            active, stalls, last = active[rest], stalls[rest], error[rest]
+            coarse = [fine[k] for k in rest]
+            if len(rest):
+                worst = float(np.max(np.where(np.isfinite(last), last, 1e6))) / self.tolerance
+                ratio = int(np.clip(math.ceil(worst ** (1 / self.order)), 2, 8))
+                ratio = max(1, min(ratio, int(_MOST_STEPS / counts.sum()))) if ratio > 2 else 2
+                ratio = max(ratio, 2)
+        report(1.0, "done")
+        return [results[int(k)] for k in batch.everyone]
+
+    def _raw(self, values: dict[str, Array], step: float, error: float) -> Raw:
+        numerics = {"step": step, "order": self.order, "estimated_error": error}
+        if not _finite(values):
+            return Raw(values, Status.NOT_FINITE, "the solution is not finite", numerics)
+        if error > self.tolerance:
+            message = (
+                f"estimated error {error:.2g} at step {step:.2g} exceeds the tolerance "
+                f"{self.tolerance:.2g}, and shorter steps do not help"
+            )
+            return Raw(values, Status.NOT_CONVERGED, message, numerics)
+        return Raw(values, Status.OK, "", numerics)
+
+
+_DOUBTFUL_SHARE = 0.05
+_MOST_STEPS = 4 * 10**7
+
+
+def _remarks(state: ProductState) -> tuple[str, ...]:
+    if isinstance(state.spins, Pattern) and 0 < state.spins.flipped < 1:
+        return (
+            "spins with equal couplings turn together, so flipped spins stay opposite to their "
+            "neighbours: it keeps patterns but corrects no error",
+        )
+    return ()
+
+
+def _batches(problems: Sequence[Problem], most_bytes: float = 5e8) -> list[list[int]]:
+    """Indices of problems of one shape, in batches that fit the memory comfortably."""
+    by_shape: dict[Any, list[int]] = {}
+    for i, problem in enumerate(problems):
+        key = (problem.shape, problem.mode_lift.rotation is None, problem.model.spins,
+               problem.model.modes)
+        by_shape.setdefault(key, []).append(i)
+    batches = []
+    for indices in by_shape.values():
+        problem = problems[indices[0]]
+        lift = problem.spin_lift.components.size + problem.model.spins
+        rotation = problem.mode_lift.rotation
+        size = 8.0 * (
+            problem.couplings.size * 2
+            + problem.vectors.size * 8
+            + lift
+            + (0 if rotation is None else rotation.size)
+        )
+        most = max(1, int(most_bytes / size))
+        pieces = -(-len(indices) // most)
+        batches += [list(map(int, piece)) for piece in np.array_split(indices, pieces)]
+    return batches
+
+
+def _members(values: dict[str, Array], count: int) -> list[dict[str, Array]]:
+    return [{name: array[k] for name, array in values.items()} for k in range(count)]
+
+
+def _finite(values: dict[str, Array]) -> bool:
+    return all(np.isfinite(array).all() for array in values.values())
+
+
+def _distance(first: dict[str, Array], second: dict[str, Array]) -> float:
+    """Largest difference over observables and times, relative to values above 1."""
+    largest = 0.0
+    for name, array in second.items():
+        scale = max(1.0, float(np.abs(array).max(initial=0)))
+        largest = max(largest, float(np.abs(array - first[name]).max(initial=0)) / scale)
+    return largest
+
+
+def _scaled(report: Progress, start: float, end: float) -> Progress:
+    return lambda share, text: report(start + (end - start) * share, text)

@@ -1,0 +1,216 @@
+"""Observables of the classical flow: terms contracted with the reduction, then evaluated in JAX.
+
+Contraction happens once per problem, in NumPy; evaluation happens at every saved time, inside the
+compiled program, on K groups and L modes only. A term that asks for single spins or modes is lifted
+there. Products are read as products of expectation values: mean field's closure.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from opendicke.measure.observables import (
+    InteractionTerm,
+    IsingTerm,
+    Observable,
+    PhotonTerm,
+    QuadratureTerm,
+    SpinTerm,
+    Term,
+)
+from opendicke.methods.flow import Parameters, State
+from opendicke.model.checks import Array
+from opendicke.model.dicke import AXES
+from opendicke.model.reduce import Problem
+
+
+class SpinSum(NamedTuple):
+    """Weighted sums of one spin component."""
+
+    component: Any
+    """Which of X, Y, Z, as weights (3,) that carry the sign of the axis."""
+    coefficients: Any
+    """(…, V, K)"""
+
+    def __call__(self, time: Any, parameters: Parameters, state: State) -> Any:
+        chosen = jnp.tensordot(self.component, jnp.stack(state[1:]), 1)
+        return jnp.tensordot(self.coefficients, chosen, 2)
+
+
+class SpinEach(NamedTuple):
+    """One component of every spin."""
+
+    component: Any
+    group: Any
+    """(N,)"""
+    components: Any
+    """(V, N), gauge sign included."""
+
+    def __call__(self, time: Any, parameters: Parameters, state: State) -> Any:
+        chosen = jnp.tensordot(self.component, jnp.stack(state[1:]), 1)
+        return (self.components * chosen[:, self.group]).sum(axis=0)
+
+
+class Occupation(NamedTuple):
+    """Thermal part of the occupation of the original modes: n(t) = settled + start e^{−Γt}."""
+
+    settled: Any
+    start: Any
+    damping: Any
+
+    def at(self, time: Any) -> Any:
+        """(M,)"""
+        return self.settled + self.start * jnp.exp(-self.damping * time)
+
+
+class ModeAmplitudes(NamedTuple):
+    """Amplitudes of the original modes from the bright ones."""
+
+    rotation: Any
+    """(M, L) or None."""
+    dark: Any
+    """(M,)"""
+    rate: Any
+    """(M,)"""
+
+    def at(self, time: Any, state: State) -> Any:
+        """(M,), complex."""
+        if self.rotation is None:
+            return state.amplitude[: len(self.dark)]
+        return self.rotation @ state.amplitude + self.dark * jnp.exp(-self.rate * time)
+
+
+class ModeSum(NamedTuple):
+    """Weighted sums over modes of a†a or of a + a†, or each mode."""
+
+    weights: Any
+    """(…, M), or None for each mode."""
+    amplitudes: ModeAmplitudes
+    thermal: Occupation | None
+    """For a†a; None for a + a†."""
+
+    def __call__(self, time: Any, parameters: Parameters, state: State) -> Any:
+        a = self.amplitudes.at(time, state)
+        if self.thermal is None:
+            value = 2.0 * a.real
+        else:
+            value = a.real**2 + a.imag**2 + self.thermal.at(time)
+        return value if self.weights is None else self.weights @ value
+
+
+class Interaction(NamedTuple):
+    """Scale times the coupling energy."""
+
+    scale: Any
+
+    def __call__(self, time: Any, parameters: Parameters, state: State) -> Any:
+        force = (parameters.drive * state.z).sum(axis=0) @ parameters.couplings
+        return self.scale * 2.0 * (force @ state.amplitude.real)
+
+
+class Ising(NamedTuple):
+    """Scale times the Ising energy, without the terms i = j."""
+
+    strength: Any
+    """−scale ω/(ω² + Γ²/4), (L,)."""
+    own: Any
+    """(K, V, V): sum over members of components ⊗ components × own coupling strength."""
+
+    def __call__(self, time: Any, parameters: Parameters, state: State) -> Any:
+        force = (parameters.drive * state.z).sum(axis=0) @ parameters.couplings
+        own = jnp.einsum("kvw,vk,wk->", self.own, state.z, state.z)
+        return self.strength @ force**2 - own
+
+
+def contract(observables: tuple[Observable, ...], problem: Problem) -> dict[str, tuple[Any, ...]]:
+    """For each observable its terms, contracted with one problem (NumPy arrays inside)."""
+    return {
+        observable.name: tuple(_contract(term, problem) for term in observable.terms(problem.model))
+        for observable in observables
+    }
+
+
+def evaluate(readout: dict[str, tuple[Any, ...]], time: Any, p: Parameters, state: State) -> Any:
+    """All observables at one time: a dictionary of arrays."""
+    return {name: sum(term(time, p, state) for term in terms) for name, terms in readout.items()}
+
+
+def _contract(term: Term, problem: Problem) -> Any:
+    match term:
+        case SpinTerm(axis, None):
+            component = _component(axis, problem)
+            lift = problem.spin_lift
+            sign = _gauge_sign(component, lift.sign)
+            return SpinEach(component, lift.group, (lift.components * sign[:, None]).T.copy())
+        case SpinTerm(axis, weights):
+            component = _component(axis, problem)
+            return SpinSum(component, _group_weights(np.asarray(weights), component, problem))
+        case PhotonTerm(weights) | QuadratureTerm(weights):
+            thermal = _thermal(problem) if isinstance(term, PhotonTerm) else None
+            chosen = None if weights is None else np.asarray(weights, float)
+            return ModeSum(chosen, _amplitudes(problem), thermal)
+        case InteractionTerm(scale):
+            return Interaction(np.asarray(scale, float))
+        case IsingTerm(scale):
+            return _ising(scale, problem)
+    raise TypeError(f"no rule to evaluate {term!r} along the classical flow")
+
+
+def _component(axis: str, problem: Problem) -> Array:
+    """Components (3,) along (X, Y, Z) of a unit vector along a laboratory axis."""
+    return problem.model.frame()[:, AXES.index(axis)].copy()
+
+
+def _gauge_sign(component: Array, sign: Array) -> Array:
+    return np.ones_like(sign) if component[0] else sign
+
+
+def _group_weights(weights: Array, component: Array, problem: Problem) -> Array:
+    """Contract weights (…, N) with the lift to (…, V, K)."""
+    lift = problem.spin_lift
+    groups, vectors, _ = problem.shape
+    signed = weights * _gauge_sign(component, lift.sign)
+    flat = signed.reshape(-1, signed.shape[-1])
+    result = np.empty((len(flat), vectors, groups))
+    for row, target in zip(flat, result, strict=True):
+        for v in range(vectors):
+            contribution = row * lift.components[:, v]
+            target[v] = np.bincount(lift.group, contribution, minlength=groups)
+    return result.reshape(*weights.shape[:-1], vectors, groups)
+
+
+def _amplitudes(problem: Problem) -> ModeAmplitudes:
+    model, lift = problem.model, problem.mode_lift
+    return ModeAmplitudes(lift.rotation, lift.dark, model.damping / 2 + 1j * model.frequencies)
+
+
+def _thermal(problem: Problem) -> Occupation:
+    """Thermal part; per spin it vanishes in the thermodynamic limit."""
+    model = problem.model
+    damping = model.damping
+    settled = np.divide(model.gain, damping, out=np.zeros(model.modes), where=damping > 0)
+    weight = 0.0 if model.thermodynamic else 1.0
+    return Occupation(
+        weight * settled, weight * (problem.initial.occupation - settled), np.asarray(damping)
+    )
+
+
+def _ising(scale: float, problem: Problem) -> Ising:
+    model, lift = problem.model, problem.spin_lift
+    damping = problem.loss - problem.gain
+    denominator = problem.frequencies**2 + damping**2 / 4
+    strength = -scale * np.divide(
+        problem.frequencies, denominator, out=np.zeros_like(denominator), where=denominator > 0
+    )
+    groups, vectors, _ = problem.shape
+    own = np.zeros((groups, vectors, vectors))
+    if not model.thermodynamic:
+        for v in range(vectors):
+            for w in range(vectors):
+                product = lift.components[:, v] * lift.components[:, w]
+                own[:, v, w] = np.bincount(lift.group, product, minlength=groups)
+        own *= (problem.couplings**2 @ strength)[:, None, None]
+    return Ising(strength, own)

@@ -1,0 +1,185 @@
+"""Batches of problems of one shape, integrated by one compiled program in short segments."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from opendicke.measure.observables import Observable
+from opendicke.methods.base import Progress
+from opendicke.methods.flow import Parameters, State, advance, initial
+from opendicke.methods.readout import contract, evaluate
+from opendicke.methods.runtime import Program, double_precision
+from opendicke.methods.splitting import SCHEMES
+from opendicke.model.checks import Array
+from opendicke.model.reduce import Problem
+
+_SEGMENT_SECONDS = 0.3
+
+
+def _segment(
+    parameters: Parameters,
+    states: State,
+    readout: Any,
+    elapsed: Any,
+    steps: Any,
+    counts: Any,
+    order: int,
+) -> Any:
+    """Advance every member through the rows (time, step, count) and read it out after each."""
+    scheme = SCHEMES[order]
+
+    def member(p: Parameters, state: State, terms: Any) -> Any:
+        def row(state: State, item: Any) -> Any:
+            moment, step, count = item
+            state = advance(p, state, step, count, scheme)
+            return state, evaluate(terms, moment, p, state)
+
+        return jax.lax.scan(row, state, (elapsed, steps, counts))
+
+    return jax.vmap(member)(parameters, states, readout)
+
+
+segment_program = Program(_segment, static=("order",))
+"""The one compiled program of mean field; `segment_program.compilations` counts its versions."""
+
+
+def coarse_step(problems: Sequence[Problem]) -> float:
+    """A step at which splitting begins to make sense: one over the fastest turning of a spin."""
+    fastest = 0.0
+    for problem in problems:
+        if not problem.field.any() or not problem.couplings.any():
+            continue  # one of the two flows alone is exact at any step
+        start_z = problem.mean * problem.vectors[:, :, 2]
+        force = (problem.weights[:, None] * start_z).sum(axis=1) @ problem.couplings
+        spread = np.sqrt(problem.weights**2 @ problem.couplings**2)
+        rate = np.abs((problem.loss - problem.gain) / 2 + 1j * problem.frequencies)
+        pull = np.maximum(np.abs(force), spread)
+        size = np.abs(problem.displacement) + np.divide(
+            pull, rate, out=np.zeros_like(pull), where=rate > 0
+        )
+        phi = 2 * np.sqrt(problem.couplings**2 @ size**2)
+        fastest = max(fastest, float((2 * np.abs(problem.field)).max()), float(phi.max()))
+    return 1.0 / fastest if fastest > 0 else np.inf
+
+
+class Batch:
+    """Problems of one shape with their contracted observables.
+
+    Parameters
+    ----------
+    problems
+        All of one shape.
+    times
+        Output times (T,); the state is given at the first.
+    observables
+        What is read out at every time.
+    order
+        Of the splitting.
+    """
+
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        times: Array,
+        observables: tuple[Observable, ...],
+        order: int,
+    ) -> None:
+        self.everyone = np.arange(len(problems))
+        self.first_step = coarse_step(problems)
+        self._elapsed = times - times[0]
+        self._order = order
+        pairs = [initial(problem) for problem in problems]
+        readouts = [contract(observables, problem) for problem in problems]
+        stack = jax.tree.map(lambda *leaves: np.stack(leaves), *[
+            (parameters, state, readout)
+            for (parameters, state), readout in zip(pairs, readouts, strict=True)
+        ])
+        self._members: Any = stack
+        self._rows_at_once = self._affordable_rows()
+
+    def counts(self, step: float) -> Array:
+        """Steps (T,) into each output time, none longer than `step`; 0 into the first."""
+        spans = np.diff(self._elapsed, prepend=0.0)
+        return np.maximum(np.ceil(spans / step * (1 - 1e-12)), spans > 0).astype(np.int64)
+
+    def longest_step(self, counts: Array) -> float:
+        """The longest step that counts stand for."""
+        spans = np.diff(self._elapsed, prepend=0.0)
+        return float((spans / np.maximum(counts, 1)).max())
+
+    def integrate(
+        self, active: Array, counts: Array, report: Progress, text: str = ""
+    ) -> dict[str, Array]:
+        """Solve the members `active` with `counts` steps into each time.
+
+        Returns
+        -------
+        dict of arrays (member, T, …)
+            By observable.
+        """
+        with double_precision():
+            return self._integrate(active, counts, report, text)
+
+    def _integrate(
+        self, active: Array, counts: Array, report: Progress, text: str
+    ) -> dict[str, Array]:
+        chosen = _padded_choice(active, len(self.everyone))
+        parameters, states, readout = jax.tree.map(
+            lambda leaf: jnp.asarray(leaf[chosen]), self._members
+        )
+        rows = self._rows_at_once
+        collected: list[Any] = []
+        done, total, budget = 0, max(1, int(counts.sum())), 256
+        row, into = 0, 0
+        spans = np.diff(self._elapsed, prepend=0.0)
+        while row < len(counts):
+            elapsed, steps, numbers, saved = np.zeros(rows), np.zeros(rows), np.zeros(rows, int), []
+            left = budget
+            for slot in range(rows):
+                if row == len(counts) or (left <= 0 and counts[row] > 0):
+                    break
+                part = min(int(counts[row]) - into, left) if counts[row] else 0
+                steps[slot] = spans[row] / max(int(counts[row]), 1)
+                numbers[slot] = part
+                elapsed[slot] = self._elapsed[row]
+                left -= part
+                into += part
+                if into == counts[row]:
+                    saved.append(slot)
+                    row, into = row + 1, 0
+            start, made = time.perf_counter(), segment_program.compile_seconds
+            states, values = segment_program(
+                parameters, states, readout, elapsed, steps, numbers, order=self._order
+            )
+            values = jax.tree.map(lambda leaf: np.asarray(leaf)[: len(active)], values)
+            spent = time.perf_counter() - start - (segment_program.compile_seconds - made)
+            collected.append(jax.tree.map(lambda leaf, kept=saved: leaf[:, kept], values))
+            done += int(numbers.sum())
+            pace = _SEGMENT_SECONDS / max(spent, 1e-4)
+            budget = int(np.clip(numbers.sum() * pace, budget / 4, budget * 8) + 1)
+            report(done / total, text)
+        return {
+            name: np.concatenate([part[name] for part in collected], axis=1)
+            for name in collected[0]
+        }
+
+    def _affordable_rows(self) -> int:
+        """Rows in a segment, a fixed shape: fewer where single spins or modes are read out."""
+        _, _, readout = self._members
+        each = sum(leaf.nbytes for leaf in jax.tree.leaves(readout))
+        for rows in (32, 8):
+            if rows * each < 4e8:
+                return rows
+        return 1
+
+
+def _padded_choice(active: Array, total: int) -> Array:
+    """Indices of the active members, repeated up to a power of two or everyone."""
+    size = min(total, 1 << (len(active) - 1).bit_length())
+    return np.concatenate([active, np.full(size - len(active), active[-1])])

@@ -1,0 +1,1 @@
+"""What is simulated: frozen objects over NumPy arrays, and their exact reductions."""

@@ -1,0 +1,105 @@
+"""Checks that turn what a user wrote into clean arrays, or into one clear sentence."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from opendicke.errors import InputError, nearest, shown
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def numeric_array(name: str, value: object, *, kind: type = float) -> Array:
+    """`value` as a finite array of numbers (a copy), or an `InputError` about `name`."""
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in ("biufc" if kind is complex else "biuf"):
+            raise TypeError
+        array = np.array(array, dtype=kind)
+    except (TypeError, ValueError, OverflowError):
+        what = "complex numbers" if kind is complex else "real numbers"
+        raise InputError(
+            name, f"be made of {what} in a regular shape", f"was {shown(value)}"
+        ) from None
+    finite = np.isfinite(array)
+    if not finite.all():
+        place = tuple(int(i) for i in np.argwhere(~finite)[0])
+        where = f"entry {place} was" if place else "was"
+        raise InputError(name, "be finite", f"{where} {array[place]}")
+    return array
+
+
+def vector(name: str, value: object, length: int, what: str, *, kind: type = float) -> Array:
+    """A scalar or an array of `length` entries, broadcast to `(length,)` and read-only."""
+    array = numeric_array(name, value, kind=kind)
+    if array.shape not in ((), (length,)):
+        raise InputError(
+            name,
+            f"be a number or have one entry per {what} ({length})",
+            f"had shape {array.shape}",
+        )
+    return frozen(np.array(np.broadcast_to(array, (length,))))
+
+
+def frozen(array: Array) -> Array:
+    """The array, made read-only."""
+    array.flags.writeable = False
+    return array
+
+
+def non_negative(name: str, array: Array, what: str) -> Array:
+    """The array unchanged if no entry is negative."""
+    if (array < 0).any():
+        place = int(np.argmax(array < 0))
+        raise InputError(name, "not be negative", f"{what} {place} has {array.flat[place]:g}")
+    return array
+
+
+def integer(name: str, value: object, *, least: int = 0) -> int:
+    """An integer not below `least`."""
+    whole = isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
+    if not whole:
+        raise InputError(name, "be an integer", f"was {shown(value)}")
+    number = int(value)  # type: ignore[call-overload]
+    if number < least:
+        raise InputError(name, f"be at least {least}", f"was {number}")
+    return number
+
+
+def real(
+    name: str,
+    value: object,
+    *,
+    above: float | None = None,
+    least: float | None = None,
+    most: float | None = None,
+) -> float:
+    """A finite real number within the stated bounds."""
+    if not isinstance(value, (Real, np.ndarray)) or isinstance(value, (bool, np.bool_)):
+        raise InputError(name, "be a real number", f"was {shown(value)}")
+    if isinstance(value, np.ndarray) and (value.ndim or value.dtype.kind not in "iuf"):
+        raise InputError(name, "be a real number", f"was {shown(value)}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise InputError(name, "be finite", f"was {number}")
+    if above is not None and number <= above:
+        raise InputError(name, f"be larger than {above:g}", f"was {number:g}")
+    if least is not None and number < least:
+        raise InputError(name, f"be at least {least:g}", f"was {number:g}")
+    if most is not None and number > most:
+        raise InputError(name, f"be at most {most:g}", f"was {number:g}")
+    return number
+
+
+def choice(name: str, value: object, known: tuple[str, ...]) -> str:
+    """One of the known words."""
+    if not isinstance(value, str):
+        options = ", ".join(f"`{word}`" for word in known)
+        raise InputError(name, f"be one of {options}", f"was {shown(value)}")
+    if value not in known:
+        raise InputError(name, "be a known word", nearest(value, known))
+    return value

@@ -1,0 +1,205 @@
+"""Distributions of the couplings: each turns standard uniform variates into `g` of (spin, mode)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from opendicke.errors import InputError, shown
+from opendicke.model.checks import Array, frozen, numeric_array, real
+from opendicke.model.files import Matrix, read_matrix
+
+
+class Couplings(ABC):
+    """A distribution of couplings. A new one defines `draw`; it holds settings only."""
+
+    @abstractmethod
+    def draw(self, variates: Array, frequencies: Array) -> Array:
+        """Couplings (spin, mode) from uniform variates (mode, spin) and frequencies (mode,)."""
+
+    def levels(self) -> tuple[Array, Array]:
+        """Values and probabilities of √N g, for distributions with a thermodynamic limit.
+
+        Raises
+        ------
+        InputError
+            If the couplings have no finite set of values that scale as 1/√N.
+        """
+        raise InputError(
+            "couplings",
+            "be Binary, Discrete or Fixed with a strength, for a thermodynamic limit in groups",
+            f"was {self!r}",
+        )
+
+    def patterns(self, couplings: Array) -> Array | None:
+        """Patterns (P, N) of ±1 that drawn couplings carry, if the distribution speaks of some."""
+        return None
+
+    def matrix(self) -> Matrix | None:
+        """The fixed matrix behind the distribution, if there is no randomness."""
+        return None
+
+
+@dataclass(frozen=True)
+class Gaussian(Couplings):
+    r"""Normal couplings of mean 0 and variance :math:`\sigma^2\omega_\lambda/(2(N+M))`.
+
+    kelly2021, below Eq. (1). `sigma` is in units of the root of energy.
+    """
+
+    sigma: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sigma", real("sigma", self.sigma, least=0))
+
+    def draw(self, variates: Array, frequencies: Array) -> Array:
+        if (frequencies <= 0).any():
+            mode = int(np.argmax(frequencies <= 0))
+            raise InputError(
+                "frequencies",
+                "be positive for Gaussian couplings, whose variance is proportional to them",
+                f"mode {mode} has {frequencies[mode]:g}",
+            )
+        scale = self.sigma * np.sqrt(frequencies / (2 * sum(variates.shape)))
+        return np.asarray((ndtri(variates) * scale[:, None]).T)
+
+
+@dataclass(frozen=True)
+class Uniform(Couplings):
+    """Couplings uniform in [−strength, strength] (fiorelli2020's g₀), in units of energy."""
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strength", real("strength", self.strength, least=0))
+
+    def draw(self, variates: Array, frequencies: Array) -> Array:
+        return np.asarray((self.strength * (2 * variates - 1)).T)
+
+
+@dataclass(frozen=True)
+class Binary(Couplings):
+    r"""Couplings :math:`g_0 G_{\lambda j}/\sqrt N` with G = ±1 equally likely (carollo2021 Eq. (2)).
+
+    `strength` is g₀, in units of energy; the signs are the patterns.
+    """
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "strength", real("strength", self.strength))
+
+    def draw(self, variates: Array, frequencies: Array) -> Array:
+        scale = self.strength / np.sqrt(variates.shape[1])
+        return np.asarray(np.where(variates < 0.5, scale, -scale).T)
+
+    def levels(self) -> tuple[Array, Array]:
+        return np.array([self.strength, -self.strength]), np.array([0.5, 0.5])
+
+    def patterns(self, couplings: Array) -> Array | None:
+        return np.where(couplings * np.copysign(1.0, self.strength) >= 0, 1, -1).T
+
+
+@dataclass(frozen=True)
+class Discrete(Couplings):
+    r"""Couplings :math:`g_0 x/\sqrt N`, x one of `values` with its probability.
+
+    carollo2021, supplemental material, "general distributions" (Fig. S2). `strength` is g₀.
+    """
+
+    values: Any
+    probabilities: Any
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        values = numeric_array("values", self.values)
+        probabilities = numeric_array("probabilities", self.probabilities)
+        if values.ndim != 1 or not len(values) or len(np.unique(values)) != len(values):
+            raise InputError("values", "be distinct numbers in a list", f"was {shown(self.values)}")
+        if probabilities.shape != values.shape:
+            raise InputError(
+                "probabilities",
+                f"have one entry per value ({len(values)})",
+                f"had shape {probabilities.shape}",
+            )
+        if (probabilities <= 0).any() or abs(probabilities.sum() - 1) > 1e-9:
+            raise InputError(
+                "probabilities",
+                "be positive and sum to 1",
+                f"was {shown(self.probabilities)}, with sum {probabilities.sum():g}",
+            )
+        object.__setattr__(self, "values", tuple(float(value) for value in values))
+        object.__setattr__(self, "probabilities", tuple(float(p) for p in probabilities))
+        object.__setattr__(self, "strength", real("strength", self.strength))
+
+    def draw(self, variates: Array, frequencies: Array) -> Array:
+        edges = np.cumsum(self.probabilities)[:-1]
+        values = np.array(self.values)[np.searchsorted(edges, variates, side="right")]
+        return np.asarray((values * (self.strength / np.sqrt(variates.shape[1]))).T)
+
+    def levels(self) -> tuple[Array, Array]:
+        return self.strength * np.array(self.values), np.array(self.probabilities)
+
+
+class Fixed(Couplings):
+    r"""Couplings as given: an array (spin, mode), or a path that holds one.
+
+    Parameters
+    ----------
+    values : array (N, M) or path
+        Numbers, a `.npy` or `.csv` file (one row per spin), or a folder of black-and-white
+        images of one size: each is one pattern and one mode, dark pixels +1, light pixels −1.
+    strength : float, optional
+        If given, couplings are :math:`g_0\,\mathrm{values}/\sqrt N` (carollo2021 Eq. (2)).
+    """
+
+    def __init__(self, values: Any, strength: float | None = None) -> None:
+        self.path: str | None = None
+        if isinstance(values, (str, bytes)) or hasattr(values, "__fspath__"):
+            self.path = str(values)
+            self._matrix = read_matrix(self.path)
+            array = numeric_array("values", self._matrix.values)
+        else:
+            array = numeric_array("values", values)
+            if array.ndim != 2 or 0 in array.shape:
+                raise InputError(
+                    "values",
+                    "have two dimensions, (spin, mode), neither of them empty",
+                    f"had shape {array.shape}",
+                )
+        if self.path is None:
+            self._matrix = Matrix(array)
+        self.values = frozen(array)
+        self.strength = None if strength is None else real("strength", strength)
+
+    def draw(self, variates: Array, frequencies: Array) -> Array:
+        if self.strength is None:
+            return np.array(self.values)
+        return np.asarray(self.values * (self.strength / np.sqrt(len(self.values))))
+
+    def patterns(self, couplings: Array) -> Array | None:
+        return self.values.T if (np.abs(self.values) == 1).all() else None
+
+    def matrix(self) -> Matrix:
+        return self._matrix
+
+    def __repr__(self) -> str:
+        what = repr(self.path) if self.path else f"array of shape {self.values.shape}"
+        return f"Fixed({what}, strength={self.strength})"
+
+
+def level_grid(values: Array, probabilities: Array, modes: int) -> tuple[Array, Array]:
+    """All d^M rows of couplings that d values can form, and the probability of each."""
+    count = len(values) ** modes
+    if count * modes > 2**27:
+        raise InputError(
+            "modes",
+            "allow at most 2^27 couplings of groups",
+            f"{len(values)}^{modes} groups with {modes} modes were asked for",
+        )
+    indices = np.stack(np.unravel_index(np.arange(count), (len(values),) * modes), axis=1)
+    return values[indices], np.prod(probabilities[indices], axis=1)

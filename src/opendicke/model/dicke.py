@@ -1,0 +1,202 @@
+"""The open, disordered, multimode Dicke (spin-boson) model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from opendicke.errors import InputError, shown
+from opendicke.model.checks import Array, choice, frozen, non_negative, numeric_array, vector
+
+AXES = ("x", "y", "z")
+
+
+@dataclass(frozen=True, eq=False)
+class DickeModel:
+    r"""`N` spins coupled to `M` lossy boson modes.
+
+    With Pauli matrices (eigenvalues ±1), :math:`\hbar = 1`, the coupling axis `Z` and the field
+    axis `X`,
+
+    .. math::
+        H = \sum_\lambda \omega_\lambda a^\dagger_\lambda a_\lambda
+          + \sum_{j\lambda} g_{j\lambda} Z_j (a_\lambda + a^\dagger_\lambda)
+          + \sum_j h_j X_j,
+
+    and jump operators :math:`\sqrt{\mathrm{loss}_\lambda}\,a_\lambda`,
+    :math:`\sqrt{\mathrm{gain}_\lambda}\,a^\dagger_\lambda`: the number of photons decays at rate
+    `loss − gain`, the complex amplitude at half of it (carollo2021 Eqs. (1)–(2),
+    fiorelli2020 Eq. (1), kelly2021 Eq. (1)). `Y` completes the right-handed triad (X, Y, Z).
+
+    Parameters
+    ----------
+    couplings : array (N, M)
+        :math:`g_{j\lambda}`, in units of energy.
+    frequencies : float or array (M,)
+        :math:`\omega_\lambda`, in units of energy. May be negative (a detuning) or zero.
+    loss, gain : float or array (M,)
+        Rates of loss and gain, in units of energy; `loss > gain` wherever there is gain.
+    field : float or array (N,)
+        :math:`h_j`, in units of energy.
+    coupling_axis, field_axis : {"x", "y", "z"}
+        The axes called Z and X above, two different ones.
+    patterns : array (P, N) of ±1, optional
+        The patterns that the observable `overlap` and `ProductState.pattern` refer to. Without
+        them the signs of the couplings serve, one pattern per mode.
+    weights : array (N,), optional
+        If given, the model is a thermodynamic limit: row `j` stands for a fraction `weights[j]`
+        of infinitely many spins, `couplings` are those of single spins times the root of their
+        number, and extensive quantities (photons, energies) are counted per spin.
+    pattern_names : sequence of P strings, optional
+        Labels of the patterns, for figures.
+    lattice : (rows, columns), optional
+        How the spins are laid out in pictures; `rows * columns == N`.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, entries are not finite, rates are negative, gain reaches the loss, or
+        the axes are equal.
+    """
+
+    couplings: Any
+    frequencies: Any
+    loss: Any = 0.0
+    gain: Any = 0.0
+    field: Any = 0.0
+    coupling_axis: str = "z"
+    field_axis: str = "x"
+    patterns: Any = None
+    weights: Any = None
+    pattern_names: tuple[str, ...] | None = None
+    lattice: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        couplings = numeric_array("couplings", self.couplings)
+        if couplings.ndim != 2 or 0 in couplings.shape:
+            raise InputError(
+                "couplings",
+                "have two dimensions, (spin, mode), neither of them empty",
+                f"had shape {couplings.shape}",
+            )
+        spins, modes = couplings.shape
+        clean: dict[str, Any] = {"couplings": frozen(couplings)}
+        clean["frequencies"] = vector("frequencies", self.frequencies, modes, "mode")
+        for name in ("loss", "gain"):
+            rates = vector(name, getattr(self, name), modes, "mode")
+            clean[name] = non_negative(name, rates, "mode")
+        check_gain(clean["loss"], clean["gain"])
+        clean["field"] = vector("field", self.field, spins, "spin")
+        check_axes(self.coupling_axis, self.field_axis)
+        if self.patterns is not None:
+            clean["patterns"] = _pattern_matrix(self.patterns, spins)
+        if self.weights is not None:
+            weights = vector("weights", self.weights, spins, "spin")
+            if (weights <= 0).any() or abs(weights.sum() - 1.0) > 1e-9:
+                raise InputError(
+                    "weights",
+                    "be positive and sum to 1",
+                    f"had least {weights.min():g} and sum {weights.sum():g}",
+                )
+            clean["weights"] = weights
+        if self.pattern_names is not None:
+            names = tuple(str(name) for name in self.pattern_names)
+            count = len(clean["patterns"]) if self.patterns is not None else modes
+            if len(names) != count:
+                raise InputError(
+                    "pattern_names", f"name every pattern ({count})", f"had {len(names)} names"
+                )
+            clean["pattern_names"] = names
+        if self.lattice is not None:
+            lattice = tuple(int(extent) for extent in self.lattice)
+            if len(lattice) != 2 or min(lattice) < 1 or lattice[0] * lattice[1] != spins:
+                raise InputError(
+                    "lattice", f"be (rows, columns) of {spins} spins", f"was {shown(self.lattice)}"
+                )
+            clean["lattice"] = lattice
+        for name, value in clean.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def spins(self) -> int:
+        """Number of spins `N` (of rows, in the thermodynamic limit)."""
+        return int(self.couplings.shape[0])
+
+    @property
+    def modes(self) -> int:
+        """Number of boson modes `M`."""
+        return int(self.couplings.shape[1])
+
+    @property
+    def thermodynamic(self) -> bool:
+        """Whether the model is a limit of infinitely many spins."""
+        return self.weights is not None
+
+    @property
+    def damping(self) -> Array:
+        """`loss − gain` per mode, (M,): twice the decay rate of the complex amplitude."""
+        return np.asarray(self.loss - self.gain)
+
+    @property
+    def fractions(self) -> Array:
+        """Share of every row in an average over spins, (N,), summing to 1."""
+        if self.weights is not None:
+            return np.asarray(self.weights)
+        return np.full(self.spins, 1.0 / self.spins)
+
+    @property
+    def pattern_matrix(self) -> Array:
+        """Patterns (P, N): those the model carries, else the signs of its couplings."""
+        if self.patterns is not None:
+            return np.asarray(self.patterns)
+        return np.sign(self.couplings).T
+
+    def frame(self) -> Array:
+        """Orthogonal matrix (3, 3) whose rows are X, Y, Z in laboratory components (x, y, z)."""
+        unit = np.eye(3)
+        x = unit[AXES.index(self.field_axis)]
+        z = unit[AXES.index(self.coupling_axis)]
+        return np.stack([x, np.cross(z, x), z])
+
+    def __repr__(self) -> str:
+        limit = ", thermodynamic limit" if self.thermodynamic else ""
+        return (
+            f"DickeModel({self.spins} spins, {self.modes} modes, "
+            f"coupling_axis={self.coupling_axis!r}, field_axis={self.field_axis!r}{limit})"
+        )
+
+
+def check_gain(loss: Array, gain: Array) -> None:
+    """Refuse gain that is not exceeded by loss: such a mode has no stationary state."""
+    bad = (gain > 0) & (loss <= gain)
+    if bad.any():
+        mode = int(np.argmax(bad))
+        raise InputError(
+            "loss",
+            "exceed `gain` in every mode that has gain",
+            f"mode {mode} has loss={loss[mode]:g}, gain={gain[mode]:g}",
+        )
+
+
+def check_axes(coupling_axis: object, field_axis: object) -> None:
+    """Both axes are known and differ."""
+    choice("coupling_axis", coupling_axis, AXES)
+    choice("field_axis", field_axis, AXES)
+    if coupling_axis == field_axis:
+        raise InputError(
+            "field_axis", "differ from `coupling_axis`", f"both were {shown(field_axis)}"
+        )
+
+
+def _pattern_matrix(value: object, spins: int) -> Array:
+    patterns = numeric_array("patterns", value)
+    if patterns.ndim != 2 or patterns.shape[1] != spins or not len(patterns):
+        raise InputError(
+            "patterns", f"have the shape (pattern, {spins} spins)", f"had shape {patterns.shape}"
+        )
+    if not (np.abs(patterns) == 1).all():
+        bad = patterns.flat[int(np.argmax(np.abs(patterns) != 1))]
+        raise InputError("patterns", "be +1 or -1", f"had an entry {bad:g}")
+    return frozen(patterns.astype(np.int8))

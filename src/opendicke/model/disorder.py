@@ -1,0 +1,150 @@
+"""A random Dicke model: a distribution of couplings, sizes and parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from opendicke.errors import InputError, shown
+from opendicke.model.checks import integer, non_negative, vector
+from opendicke.model.couplings import Couplings, Fixed, level_grid
+from opendicke.model.dicke import DickeModel, check_axes, check_gain
+from opendicke.model.keys import disorder_variates
+
+
+@dataclass(frozen=True, eq=False)
+class RandomDicke:
+    """A distribution of Dicke models, drawn reproducibly.
+
+    Couplings come from standard variates keyed by (seed, realization, spin, mode): the same seed
+    gives the same numbers on every machine, a larger system contains the smaller one, and every
+    point of a sweep sees the same disorder.
+
+    Parameters
+    ----------
+    couplings : Gaussian, Uniform, Binary, Discrete or Fixed
+    spins, modes : int
+        Sizes; `Fixed` couplings bring their own, and need none.
+    frequencies, loss, gain : float or array (M,)
+    field : float or array (N,)
+    coupling_axis, field_axis : {"x", "y", "z"}
+        As in `DickeModel`.
+    """
+
+    couplings: Couplings
+    spins: int | None = None
+    modes: int | None = None
+    frequencies: Any = None
+    loss: Any = 0.0
+    gain: Any = 0.0
+    field: Any = 0.0
+    coupling_axis: str = "z"
+    field_axis: str = "x"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.couplings, Couplings):
+            raise InputError(
+                "couplings",
+                "be a distribution (Gaussian, Uniform, Binary, Discrete, Fixed)",
+                f"was {shown(self.couplings)}",
+            )
+        for name, axis in (("spins", 0), ("modes", 1)):
+            given = getattr(self, name)
+            if isinstance(self.couplings, Fixed):
+                own = self.couplings.values.shape[axis]
+                if given is not None and integer(name, given, least=1) != own:
+                    raise InputError(name, f"agree with the couplings ({own})", f"was {given}")
+                object.__setattr__(self, name, own)
+            elif given is None:
+                raise InputError(name, "be given for random couplings", "was missing")
+            else:
+                object.__setattr__(self, name, integer(name, given, least=1))
+        if self.frequencies is None:
+            raise InputError("frequencies", "be given", "was missing")
+        assert self.spins is not None and self.modes is not None
+        vector("frequencies", self.frequencies, self.modes, "mode")
+        rates = [
+            non_negative(name, vector(name, getattr(self, name), self.modes, "mode"), "mode")
+            for name in ("loss", "gain")
+        ]
+        check_gain(*rates)
+        vector("field", self.field, self.spins, "spin")
+        check_axes(self.coupling_axis, self.field_axis)
+
+    def draw(self, seed: int = 0, realization: int = 0) -> DickeModel:
+        """One model of the ensemble.
+
+        Parameters
+        ----------
+        seed : int
+            Any non-negative integer.
+        realization : int
+            Which member of the ensemble, from 0.
+        """
+        seed, realization = integer("seed", seed), integer("realization", realization)
+        assert self.spins is not None and self.modes is not None
+        matrix = self.couplings.matrix()
+        if matrix is None:
+            variates = disorder_variates(seed, realization, self.spins, self.modes)
+        else:
+            variates = np.empty((self.modes, self.spins))
+        frequencies = vector("frequencies", self.frequencies, self.modes, "mode")
+        couplings = self.couplings.draw(variates, frequencies)
+        return self._model(
+            couplings,
+            field=self.field,
+            patterns=self.couplings.patterns(couplings),
+            pattern_names=matrix.names if matrix else None,
+            lattice=matrix.lattice if matrix else None,
+        )
+
+    def thermodynamic(self) -> DickeModel:
+        r"""The limit N → ∞: one row for every possible set of couplings, with its weight.
+
+        Each of the d^M rows (2^M for `Binary`) carries :math:`\sqrt N g` and the fraction of
+        spins that have it; `Fixed` couplings keep the fractions they have. Amplitudes count in
+        units of √N, so photons and energies are per spin (carollo2021, Figs. 2, S1, S2). Rows that
+        differ by a global sign are merged later by every method (2^{M−1} groups), which is exact.
+
+        Raises
+        ------
+        InputError
+            If the couplings have no such limit or the field differs between spins.
+        """
+        assert self.modes is not None
+        if np.ndim(self.field) and len(np.unique(self.field)) > 1:
+            raise InputError("field", "be the same for all spins in the limit", "it varied")
+        field = float(np.ravel(self.field)[0])
+        if isinstance(self.couplings, Fixed):
+            if self.couplings.strength is None:
+                self.couplings.levels()
+            values, inverse = np.unique(self.couplings.values, axis=0, return_inverse=True)
+            counts = np.bincount(np.ravel(inverse))
+            rows = values * self.couplings.strength
+            weights = counts / counts.sum()
+            patterns = values.T if (np.abs(values) == 1).all() else None
+            matrix = self.couplings.matrix()
+            return self._model(
+                rows,
+                field=field,
+                weights=weights,
+                patterns=patterns,
+                pattern_names=matrix.names if patterns is not None else None,
+            )
+        rows, weights = level_grid(*self.couplings.levels(), self.modes)
+        return self._model(
+            rows, field=field, weights=weights, patterns=self.couplings.patterns(rows)
+        )
+
+    def _model(self, couplings: Any, **more: Any) -> DickeModel:
+        return DickeModel(
+            couplings=couplings,
+            frequencies=self.frequencies,
+            loss=self.loss,
+            gain=self.gain,
+            coupling_axis=self.coupling_axis,
+            field_axis=self.field_axis,
+            **more,
+        )

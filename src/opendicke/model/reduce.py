@@ -1,0 +1,205 @@
+r"""Exact reductions: from a model and a state to the smaller `Problem` that methods solve.
+
+Three steps, none of them an approximation:
+
+1. Spins with equal rows of couplings and equal field (up to the gauge Z → −Z, Y → −Y) turn by one
+   common rotation, whatever their states (carollo2021, Figs. 2, S1, S2). A group carries the few vectors that its members' Bloch
+   vectors are made of; the sum that drives the bosons and every single spin follow linearly.
+2. Degenerate modes are rotated so that at most as many couple as there are groups. The others are
+   dark and have closed forms.
+3. Arrays are padded to a few standard sizes with groups of no weight, so that another draw of the
+   same ensemble runs the same compiled program.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from opendicke.model.bright import Modes, bright_modes, unrotated
+from opendicke.model.checks import Array
+from opendicke.model.dicke import DickeModel
+from opendicke.model.groups import Groups, each_alone, group_spins
+from opendicke.model.state import ProductState, ResolvedState
+
+
+@dataclass(frozen=True, eq=False)
+class SpinLift:
+    """How single spins follow from the vectors of their groups.
+
+    In the frame (X, Y, Z), spin `j` has
+    ``s_j = (1, sign_j, sign_j) * sum_v components[j, v] * vectors[group[j], v]``.
+    """
+
+    group: Array
+    """Group of each spin, (N,)."""
+    sign: Array
+    """Gauge sign of each spin, (N,), ±1."""
+    components: Array
+    """Coefficients of each spin in the vectors of its group, (N, V)."""
+
+
+@dataclass(frozen=True, eq=False)
+class ModeLift:
+    """How the original modes follow from the bright ones: a = Q b + dark."""
+
+    rotation: Array | None
+    """Q, (M, L); None if the modes are the original ones (padding aside)."""
+    dark: Array
+    """Initial amplitude of the dark part of every original mode, (M,) complex."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A reduced model and state: K groups of spins (V vectors each) and L modes, bare arrays."""
+
+    model: DickeModel
+    state: ProductState
+    weights: Array
+    """Spins of each group (their fraction, in the thermodynamic limit), (K,)."""
+    couplings: Array
+    """(K, L)."""
+    field: Array
+    """(K,)."""
+    vectors: Array
+    """Initial vectors of each group, (K, V, 3), components along (X, Y, Z)."""
+    mean: Array
+    """Mean spin of group k = sum_v mean[k, v] vectors[k, v], (K, V)."""
+    frequencies: Array
+    loss: Array
+    gain: Array
+    displacement: Array
+    """Initial amplitudes of the L modes, complex."""
+    occupation: Array
+    """Initial thermal occupations of the L modes."""
+    source: Array
+    """For each of the L modes an original one of equal frequency and rates; −1 for padding."""
+    groups: int
+    """Groups that are not padding."""
+    spin_lift: SpinLift
+    mode_lift: ModeLift
+    initial: ResolvedState
+    """The full, unreduced state."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(K, V, L): problems of one shape run in one compiled program."""
+        groups, vectors, _ = self.vectors.shape
+        return groups, vectors, self.couplings.shape[1]
+
+
+def reduce(
+    model: DickeModel,
+    state: ProductState,
+    *,
+    group: bool = True,
+    gauge: bool = True,
+    bright: bool = True,
+    pad: bool = True,
+) -> Problem:
+    """Reduce a model and a state exactly.
+
+    Parameters
+    ----------
+    model, state
+        What is simulated, and from where.
+    group : bool
+        Merge spins with equal couplings and field.
+    gauge : bool
+        Merge rows that differ by a global sign as well.
+    bright : bool
+        Rotate degenerate modes into bright and dark ones.
+    pad : bool
+        Pad to standard sizes.
+
+    Returns
+    -------
+    Problem
+        The reduced arrays and the lift back to single spins and modes.
+    """
+    resolved = state.resolve(model)
+    grouping = (
+        group_spins(model.couplings, model.field, gauge=gauge)
+        if group
+        else each_alone(model.couplings, model.field)
+    )
+    alike = np.stack([model.frequencies, model.loss, model.gain, resolved.occupation], axis=1)
+    modes = bright_modes(grouping.rows, alike) if bright else unrotated(grouping.rows)
+    groups = len(grouping.field)
+    members = model.weights if model.thermodynamic else np.ones(model.spins)
+    weights = np.bincount(grouping.index, members, minlength=groups)
+    vectors, components = _carried_vectors(grouping, resolved.bloch)
+    mean = np.stack(
+        [np.bincount(grouping.index, members * c, minlength=groups) for c in components.T], axis=1
+    )
+    mean /= weights[:, None]
+    displacement, mode_lift = _split_modes(modes, resolved.displacement)
+    more_groups = _padded_groups(groups, model.spins) - groups if pad else 0
+    more_modes = sum(min(block - groups, more_groups) for block in modes.wide)
+    source = modes.source
+
+    def pad_modes(array: Array, value: float = 0.0) -> Array:
+        return np.pad(array, (0, more_modes), constant_values=value)
+
+    if mode_lift.rotation is not None:
+        wide = np.pad(mode_lift.rotation, ((0, 0), (0, more_modes)))
+        mode_lift = ModeLift(wide, mode_lift.dark)
+    return Problem(
+        model=model,
+        state=state,
+        weights=np.pad(weights, (0, more_groups)),
+        couplings=np.pad(modes.couplings, ((0, more_groups), (0, more_modes))),
+        field=np.pad(grouping.field, (0, more_groups)),
+        vectors=np.pad(vectors, ((0, more_groups), (0, 0), (0, 0))),
+        mean=np.pad(mean, ((0, more_groups), (0, 0))),
+        frequencies=pad_modes(model.frequencies[source], 1.0),
+        loss=pad_modes(model.loss[source]),
+        gain=pad_modes(model.gain[source]),
+        displacement=pad_modes(displacement),
+        occupation=pad_modes(resolved.occupation[source]),
+        source=np.pad(source, (0, more_modes), constant_values=-1),
+        groups=groups,
+        spin_lift=SpinLift(grouping.index, grouping.sign, components),
+        mode_lift=mode_lift,
+        initial=resolved,
+    )
+
+
+def _carried_vectors(groups: Groups, bloch: Array) -> tuple[Array, Array]:
+    """Vectors (K, V, 3) that span the members of every group, and coefficients (N, V).
+
+    V = 1 where the members of each group are parallel (always, for groups of one), else the
+    three unit vectors.
+    """
+    count = len(groups.field)
+    gauged = np.array(bloch, dtype=float)
+    if (groups.sign < 0).any():
+        gauged[:, 1:] *= groups.sign[:, None]
+    length2 = np.einsum("ji,ji->j", gauged, gauged)
+    # One member of each group, the longest, gives the direction: the last written wins.
+    order = np.argsort(length2, kind="stable") if np.ptp(length2) else slice(None)
+    longest = np.zeros(count, dtype=np.intp)
+    longest[groups.index[order]] = np.arange(len(bloch))[order]
+    norm = np.sqrt(length2[longest])
+    direction = gauged[longest] / np.where(norm > 0, norm, 1.0)[:, None]
+    along = np.einsum("ji,ji->j", gauged, direction[groups.index])
+    off = gauged - along[:, None] * direction[groups.index]
+    if np.abs(off).max() <= 4 * np.finfo(float).eps:
+        return direction[:, None, :], along[:, None]
+    return np.broadcast_to(np.eye(3), (count, 3, 3)).copy(), gauged
+
+
+def _split_modes(modes: Modes, displacement: Array) -> tuple[Array, ModeLift]:
+    """Initial bright amplitudes (L,), and the lift with what is dark."""
+    if modes.rotation is None:
+        return displacement, ModeLift(None, np.zeros_like(displacement))
+    bright = modes.rotation.T @ displacement
+    dark = displacement - modes.rotation @ bright
+    dark[np.abs(dark) <= 8 * np.finfo(float).eps * np.abs(displacement).max(initial=0)] = 0
+    return bright, ModeLift(modes.rotation, dark)
+
+
+def _padded_groups(groups: int, spins: int) -> int:
+    """Groups after padding: unchanged where every spin is alone, else the next power of two."""
+    return groups if groups == spins else min(spins, 1 << (groups - 1).bit_length())

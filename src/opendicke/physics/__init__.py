@@ -1,0 +1,1 @@
+"""Formulas of the papers as pure functions, without a time loop."""

@@ -1,0 +1,1 @@
+"""Labelled datasets, and their way to disk and back."""

@@ -1,0 +1,108 @@
+"""Datasets on disk: NetCDF or Zarr, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from pathlib import Path
+
+import xarray as xr
+
+from opendicke.errors import InputError, StoreError
+from opendicke.results.dataset import FORMAT
+
+SUFFIXES = (".zarr", ".nc")
+
+
+def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
+    """Refuse, before any work is done, a path that could not be written in the end.
+
+    Raises
+    ------
+    InputError
+        If the suffix is unknown.
+    StoreError
+        If the path exists already (unless `overwrite`) or its folder cannot be written to.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise InputError("store", "end in .zarr or .nc", f"was `{path}`")
+    if path.exists() and not overwrite:
+        raise StoreError(f"`{path}` exists already; choose another path or ask to overwrite it.")
+    check_folder(path)
+    return path
+
+
+def check_folder(path: str | Path) -> None:
+    """Refuse a path in which, or in the nearest existing parent of which, nothing can be made."""
+    folder = Path(path).absolute().parent
+    while not folder.exists():
+        folder = folder.parent
+    if not folder.is_dir():
+        raise StoreError(f"`{path}` cannot be written: `{folder}` is not a folder.")
+    if not os.access(folder, os.W_OK):
+        raise StoreError(f"`{path}` cannot be written: no permission in `{folder}`.")
+
+
+def save(dataset: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a dataset as Zarr (`.zarr`) or NetCDF (`.nc`).
+
+    The data are written beside their destination and moved there when complete; an existing
+    result is replaced only by a complete one.
+    """
+    path = check_writable(path, overwrite=overwrite)
+    partial = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".zarr":
+            dataset.to_zarr(partial, mode="w", consolidated=False, zarr_format=3)
+        else:
+            dataset.to_netcdf(partial, engine="h5netcdf")
+        _remove(path)
+        partial.rename(path)
+    except OSError as error:
+        raise StoreError(
+            f"`{path}` cannot be written: {error.strerror or error}."
+        ) from None
+    finally:
+        _remove(partial)
+    return path
+
+
+def load(path: str | Path) -> xr.Dataset:
+    """Read a dataset that this library wrote, whole, into memory.
+
+    Raises
+    ------
+    StoreError
+        If there is none, it cannot be read, or a later version of the library wrote it.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise InputError("store", "end in .zarr or .nc", f"was `{path}`")
+    if not path.exists():
+        raise StoreError(f"`{path}` does not exist.")
+    try:
+        if path.suffix == ".zarr":
+            dataset = xr.open_zarr(path, consolidated=False).load()
+        else:
+            with xr.open_dataset(path, engine="h5netcdf") as opened:
+                dataset = opened.load()
+    except Exception as error:  # readers raise whatever their libraries raise on damaged files
+        raise StoreError(f"`{path}` cannot be read as a dataset: {error}.") from None
+    found = dataset.attrs.get("format")
+    if found is None:
+        raise StoreError(f"`{path}` was not written by opendicke.")
+    if int(found) > FORMAT:
+        raise StoreError(
+            f"`{path}` has format {found}; this version reads up to {FORMAT}: please update."
+        )
+    return dataset
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,144 @@
+"""The front door for one model: ask one method one question."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from opendicke.errors import InputError, shown
+from opendicke.measure.observables import Observable, find_observables
+from opendicke.methods.base import AbstractMethod, Assessment, enforce
+from opendicke.model.checks import Array, integer, numeric_array
+from opendicke.model.dicke import DickeModel
+from opendicke.model.reduce import reduce
+from opendicke.model.state import ProductState
+from opendicke.progress import Bar
+from opendicke.results.dataset import describe, to_dataset
+
+DEFAULT_OBSERVABLES = ("sx", "sy", "sz", "photons")
+
+
+def solve(
+    model: DickeModel,
+    state: ProductState,
+    times: Any,
+    method: AbstractMethod,
+    observables: Any = DEFAULT_OBSERVABLES,
+    seed: int = 0,
+    *,
+    validity: str = "refuse",
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Follow a model in time by one method.
+
+    Parameters
+    ----------
+    model : DickeModel
+        What is simulated.
+    state : ProductState
+        From where; it is the state at `times[0]`.
+    times : array (T,)
+        Strictly increasing output times, in units of 1/energy.
+    method : AbstractMethod
+        How, for instance `MeanField()`.
+    observables : list of names
+        What is asked; see `known_observables()`.
+    seed : int
+        For stochastic methods.
+    validity : {"refuse", "warn", "ignore"}
+        What to do where the method says that it does not hold: "refuse" raises `ValidityError`
+        where the answer would be meaningless and warns where it is doubtful.
+    progress : bool, optional
+        Show a progress bar; by default on terminals, after two seconds.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable per observable with the dimension `time` and those of the observable, errors
+        where the method is stochastic, and provenance in the attributes.
+
+    Raises
+    ------
+    InputError
+        If an argument is not what it must be.
+    ValidityError
+        If the method refuses.
+    """
+    times = check_times(times)
+    asked = check_question(model, state, method, observables)
+    key = (integer("seed", seed), 0)
+    problem = reduce(model, state)
+    enforce(method, method.assess(problem, times), validity)
+    start = clock.perf_counter()
+    with Bar(type(method).__name__, enabled=progress) as bar:
+        raw = method.run_many([problem], times, asked, [key], bar)[0]
+    provenance = provenance_of(
+        describe({"model": model, "state": state, "method": method}),
+        seed=key[0],
+        seconds=clock.perf_counter() - start,
+    )
+    return to_dataset([raw], {}, asked, times, model, provenance)
+
+
+def assess(
+    model: DickeModel, state: ProductState, times: Any, method: AbstractMethod
+) -> Assessment:
+    """The method's verdict on a question, without solving it."""
+    times = check_times(times)
+    check_question(model, state, method, DEFAULT_OBSERVABLES)
+    return method.assess(reduce(model, state), times)
+
+
+def check_times(times: Any) -> Array:
+    """Strictly increasing, finite output times (T,), T ≥ 1."""
+    array = numeric_array("times", times)
+    if array.ndim != 1 or not len(array):
+        raise InputError(
+            "times", "be a list of at least one time", f"had shape {array.shape}"
+        )
+    falls = np.diff(array) <= 0
+    if falls.any():
+        place = int(np.argmax(falls))
+        raise InputError(
+            "times",
+            "be strictly increasing",
+            f"entry {place + 1} ({array[place + 1]:g}) follows {array[place]:g}",
+        )
+    return array
+
+
+def check_question(
+    model: object, state: object, method: object, observables: object
+) -> tuple[Observable, ...]:
+    """Types, admission and observables of a question; returns the observables."""
+    if not isinstance(model, DickeModel):
+        hint = " (call its `draw` first)" if hasattr(model, "draw") else ""
+        raise InputError("model", "be a DickeModel", f"was {shown(model)}{hint}")
+    if not isinstance(state, ProductState):
+        raise InputError("state", "be a ProductState", f"was {shown(state)}")
+    if not isinstance(method, AbstractMethod):
+        raise InputError("method", "be a method such as MeanField()", f"was {shown(method)}")
+    asked = find_observables(observables)
+    method.check_observables(asked, model)
+    method.admits(model, state)
+    return asked
+
+
+def provenance_of(experiment: Mapping[str, Any], *, seed: int, seconds: float) -> dict[str, Any]:
+    """The attributes that say where a dataset comes from."""
+    import opendicke
+    from opendicke.methods.runtime import device_name
+
+    return {
+        "opendicke_version": opendicke.__version__,
+        "experiment": experiment,
+        "seed": seed,
+        "wall_time_seconds": seconds,
+        "device": device_name(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time as clock
+import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.errors import InputError, shown
+from opendicke.errors import InputError, ValidityWarning, shown
 from opendicke.measure.observables import Observable, find_observables
+from opendicke.measure.raw import Status
 from opendicke.methods.base import AbstractMethod, Assessment, enforce
 from opendicke.model.checks import Array, integer, numeric_array
 from opendicke.model.dicke import DickeModel
@@ -77,6 +79,8 @@ def solve(
     start = clock.perf_counter()
     with Bar(type(method).__name__, enabled=progress) as bar:
         raw = method.run_many([problem], times, asked, [key], bar)[0]
+    if raw.status is not Status.OK:
+        warnings.warn(f"{type(method).__name__}: {raw.message}.", ValidityWarning, stacklevel=2)
     provenance = provenance_of(
         describe({"model": model, "state": state, "method": method}),
         seed=key[0],
@@ -98,9 +102,7 @@ def check_times(times: Any) -> Array:
     """Strictly increasing, finite output times (T,), T ≥ 1."""
     array = numeric_array("times", times)
     if array.ndim != 1 or not len(array):
-        raise InputError(
-            "times", "be a list of at least one time", f"had shape {array.shape}"
-        )
+        raise InputError("times", "be a list of at least one time", f"had shape {array.shape}")
     falls = np.diff(array) <= 0
     if falls.any():
         place = int(np.argmax(falls))

@@ -71,6 +71,8 @@ class Observable:
     dims: tuple[str, ...] = ()
     unit: str = "1"
     long_name: str = ""
+    extensive: bool = False
+    """Grows with the system, so that it is counted per spin in the thermodynamic limit."""
 
     def terms(self, model: DickeModel) -> tuple[Term, ...]:
         """The terms for one model, checked.
@@ -126,6 +128,7 @@ def observable(
     dims: tuple[str, ...] = (),
     unit: str = "1",
     long_name: str = "",
+    extensive: bool = False,
     replace: bool = False,
 ) -> Callable[[Builder], Builder]:
     """Register an observable: a function from a `DickeModel` to one term or a list of terms.
@@ -139,6 +142,8 @@ def observable(
         "spin", "mode" and "pattern" are the library's own.
     unit, long_name : str
         Labels for datasets and figures.
+    extensive : bool
+        Grows with the system: labelled "per spin" in the thermodynamic limit.
     replace : bool
         Allow an existing name to be overwritten.
 
@@ -154,12 +159,14 @@ def observable(
     """
 
     def register(build: Builder) -> Builder:
-        label = name or getattr(build, "__name__", "")
+        label: str = name or getattr(build, "__name__", "")
         if not label.isidentifier():
             raise InputError("name", "be a Python identifier", f"was {shown(label)}")
         if label in _registry and not replace:
             raise InputError("name", "not be taken (or give replace=True)", f"`{label}` is")
-        _registry[label] = Observable(label, build, tuple(dims), unit, long_name or label)
+        _registry[label] = Observable(
+            label, build, tuple(dims), unit, long_name or label, extensive
+        )
         return build
 
     return register
@@ -203,13 +210,13 @@ for _axis in AXES:
     observable(f"s{_axis}_spin", dims=("spin",), long_name=f"σ{_axis} of each spin")(_each_spin)
 
 
-@observable(long_name="number of photons (per spin in the thermodynamic limit)")
+@observable(long_name="number of photons", extensive=True)
 def photons(model: DickeModel) -> PhotonTerm:
     """Sum over modes of a†a."""
     return PhotonTerm(np.ones(model.modes))
 
 
-@observable(dims=("mode",), long_name="number of photons in each mode")
+@observable(dims=("mode",), long_name="number of photons in each mode", extensive=True)
 def photons_mode(model: DickeModel) -> PhotonTerm:
     """a†a of every mode."""
     return PhotonTerm()
@@ -227,7 +234,7 @@ def overlap(model: DickeModel) -> SpinTerm:
     return SpinTerm(model.coupling_axis, model.pattern_matrix * model.fractions)
 
 
-@observable(unit="energy", long_name="energy (per spin in the thermodynamic limit)")
+@observable(unit="energy", long_name="energy", extensive=True)
 def energy(model: DickeModel) -> list[Term]:
     """Expectation value of the Hamiltonian."""
     return [
@@ -237,7 +244,7 @@ def energy(model: DickeModel) -> list[Term]:
     ]
 
 
-@observable(unit="energy", long_name="Ising energy H_I")
+@observable(unit="energy", long_name="Ising energy H_I", extensive=True)
 def ising_energy(model: DickeModel) -> IsingTerm:
     """Energy of the Ising model that the bosons mediate."""
     return IsingTerm()

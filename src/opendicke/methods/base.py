@@ -115,7 +115,9 @@ def enforce(method: AbstractMethod, assessment: Assessment, validity: str) -> No
         return
     name = type(method).__name__
     if assessment.verdict is Verdict.INVALID and validity == "refuse":
-        raise ValidityError(f'{name} is not valid here: {assessment.reason} (validity="warn" asks anyway).')
+        raise ValidityError(
+            f'{name} is not valid here: {assessment.reason} (validity="warn" asks anyway).'
+        )
     if assessment.verdict is not Verdict.VALID:
         word = assessment.verdict.name.lower()
         warnings.warn(f"{name} is {word} here: {assessment.reason}.", ValidityWarning, stacklevel=3)

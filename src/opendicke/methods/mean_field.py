@@ -207,8 +207,12 @@ def _batches(problems: Sequence[Problem], most_bytes: float = 5e8) -> list[list[
     """Indices of problems of one shape, in batches that fit the memory comfortably."""
     by_shape: dict[Any, list[int]] = {}
     for i, problem in enumerate(problems):
-        key = (problem.shape, problem.mode_lift.rotation is None, problem.model.spins,
-               problem.model.modes)
+        key = (
+            problem.shape,
+            problem.mode_lift.rotation is None,
+            problem.model.spins,
+            problem.model.modes,
+        )
         by_shape.setdefault(key, []).append(i)
     batches = []
     for indices in by_shape.values():

@@ -96,10 +96,13 @@ class Batch:
         self._order = order
         pairs = [initial(problem) for problem in problems]
         readouts = [contract(observables, problem) for problem in problems]
-        stack = jax.tree.map(lambda *leaves: np.stack(leaves), *[
-            (parameters, state, readout)
-            for (parameters, state), readout in zip(pairs, readouts, strict=True)
-        ])
+        stack = jax.tree.map(
+            lambda *leaves: np.stack(leaves),
+            *[
+                (parameters, state, readout)
+                for (parameters, state), readout in zip(pairs, readouts, strict=True)
+            ],
+        )
         self._members: Any = stack
         self._rows_at_once = self._affordable_rows()
 

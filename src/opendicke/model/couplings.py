@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from os import PathLike, fsdecode
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,7 @@ class Discrete(Couplings):
         return self.strength * np.array(self.values), np.array(self.probabilities)
 
 
+@dataclass(frozen=True, eq=False)
 class Fixed(Couplings):
     r"""Couplings as given: an array (spin, mode), or a path that holds one.
 
@@ -157,38 +159,50 @@ class Fixed(Couplings):
         If given, couplings are :math:`g_0\,\mathrm{values}/\sqrt N` (carollo2021 Eq. (2)).
     """
 
-    def __init__(self, values: Any, strength: float | None = None) -> None:
-        self.path: str | None = None
-        if isinstance(values, (str, bytes)) or hasattr(values, "__fspath__"):
-            self.path = str(values)
-            self._matrix = read_matrix(self.path)
-            array = numeric_array("values", self._matrix.values)
+    values: Any
+    strength: float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.values, (str, bytes, PathLike)):
+            object.__setattr__(self, "values", fsdecode(self.values))
+            matrix = read_matrix(self.values)
         else:
-            array = numeric_array("values", values)
-            if array.ndim != 2 or 0 in array.shape:
-                raise InputError(
-                    "values",
-                    "have two dimensions, (spin, mode), neither of them empty",
-                    f"had shape {array.shape}",
-                )
-        if self.path is None:
-            self._matrix = Matrix(array)
-        self.values = frozen(array)
-        self.strength = None if strength is None else real("strength", strength)
+            matrix = Matrix(numeric_array("values", self.values))
+        array = numeric_array("values", matrix.values)
+        if array.ndim != 2 or 0 in array.shape:
+            raise InputError(
+                "values",
+                "have two dimensions, (spin, mode), neither of them empty",
+                f"had shape {array.shape}",
+            )
+        object.__setattr__(self, "_matrix", Matrix(frozen(array), matrix.lattice, matrix.names))
+        if self.strength is not None:
+            object.__setattr__(self, "strength", real("strength", self.strength))
+
+    @property
+    def path(self) -> str | None:
+        """Where the values were read, if they came from a file."""
+        return self.values if isinstance(self.values, str) else None
+
+    @property
+    def array(self) -> Array:
+        """The values as numbers, (N, M)."""
+        return self.matrix().values
 
     def draw(self, variates: Array, frequencies: Array) -> Array:
         if self.strength is None:
-            return np.array(self.values)
-        return np.asarray(self.values * (self.strength / np.sqrt(len(self.values))))
+            return np.array(self.array)
+        return np.asarray(self.array * (self.strength / np.sqrt(len(self.array))))
 
     def patterns(self, couplings: Array) -> Array | None:
-        return self.values.T if (np.abs(self.values) == 1).all() else None
+        return self.array.T if (np.abs(self.array) == 1).all() else None
 
     def matrix(self) -> Matrix:
-        return self._matrix
+        made: Matrix = self._matrix  # type: ignore[attr-defined]
+        return made
 
     def __repr__(self) -> str:
-        what = repr(self.path) if self.path else f"array of shape {self.values.shape}"
+        what = repr(self.path) if self.path else f"array of shape {self.array.shape}"
         return f"Fixed({what}, strength={self.strength})"
 
 

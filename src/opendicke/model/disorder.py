@@ -53,7 +53,7 @@ class RandomDicke:
         for name, axis in (("spins", 0), ("modes", 1)):
             given = getattr(self, name)
             if isinstance(self.couplings, Fixed):
-                own = self.couplings.values.shape[axis]
+                own = self.couplings.array.shape[axis]
                 if given is not None and integer(name, given, least=1) != own:
                     raise InputError(name, f"agree with the couplings ({own})", f"was {given}")
                 object.__setattr__(self, name, own)
@@ -120,7 +120,7 @@ class RandomDicke:
         if isinstance(self.couplings, Fixed):
             if self.couplings.strength is None:
                 self.couplings.levels()
-            values, inverse = np.unique(self.couplings.values, axis=0, return_inverse=True)
+            values, inverse = np.unique(self.couplings.array, axis=0, return_inverse=True)
             counts = np.bincount(np.ravel(inverse))
             rows = values * self.couplings.strength
             weights = counts / counts.sum()

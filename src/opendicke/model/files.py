@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from opendicke.model.checks import Array
 
 IMAGES = (".png", ".bmp", ".gif", ".tif", ".tiff", ".pbm", ".pgm")
 _MOST_PIXELS = 10**8
+_ORDER = re.compile(r"^\d+[-_ ](?=.)")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ def read_matrix(path: str | Path) -> Matrix:
     """Read (spin, mode) numbers from `.npy`, `.csv` (one row per spin) or a folder of images.
 
     In a folder every image is one pattern, in the order of the file names: dark pixels are +1,
-    light ones −1, rows of pixels one after the other.
+    light ones −1, rows of pixels one after the other. The file name is the pattern's name; a number
+    before it, as in `0_S.png`, only orders the files.
     """
     path = Path(path)
     try:
@@ -63,9 +66,7 @@ def _read_npy(path: Path) -> Array:
     try:
         values = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, SyntaxError, MemoryError):
-        raise InputError(
-            "path", "be a NumPy file of plain numbers", f"`{path}` was not"
-        ) from None
+        raise InputError("path", "be a NumPy file of plain numbers", f"`{path}` was not") from None
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
         raise InputError("path", "hold real numbers", f"`{path}` did not")
     return values.astype(float)
@@ -111,7 +112,9 @@ def _read_images(folder: Path) -> Matrix:
                 f"`{file.name}` has {pattern.shape[1]}×{pattern.shape[0]}",
             )
     values = np.stack([pattern.ravel() for pattern in patterns], axis=1)
-    return Matrix(values, (lattice[0], lattice[1]), tuple(file.stem for file in files))
+    return Matrix(
+        values, (lattice[0], lattice[1]), tuple(_ORDER.sub("", file.stem) for file in files)
+    )
 
 
 def _read_image(file: Path) -> Array:

@@ -108,9 +108,7 @@ class Pattern:
     def bloch(self, model: DickeModel) -> Array:
         patterns = model.pattern_matrix
         if self.index >= len(patterns):
-            raise InputError(
-                "pattern", f"be one of 0 … {len(patterns) - 1}", f"was {self.index}"
-            )
+            raise InputError("pattern", f"be one of 0 … {len(patterns) - 1}", f"was {self.index}")
         z = np.array(patterns[self.index], dtype=float)
         if not z.all():
             spin = int(np.argmax(z == 0))

@@ -26,9 +26,7 @@ def free_amplitude(
     return np.asarray(displacement * np.exp(-(1j * frequencies + damping / 2) * times))
 
 
-def thermal_occupation(
-    occupation: Array, loss: Array, gain: Array, time: Array | float
-) -> Array:
+def thermal_occupation(occupation: Array, loss: Array, gain: Array, time: Array | float) -> Array:
     r"""Occupation besides the displacement, which no linear force changes.
 
     .. math::

@@ -7,9 +7,7 @@ import numpy as np
 from opendicke.model.checks import Array
 
 
-def critical_coupling(
-    field: Array | float, frequency: Array | float, loss: Array | float
-) -> Array:
+def critical_coupling(field: Array | float, frequency: Array | float, loss: Array | float) -> Array:
     r"""Coupling strength above which a pattern is kept.
 
     .. math::

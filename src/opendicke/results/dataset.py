@@ -59,23 +59,24 @@ def to_dataset(
     variables: dict[str, Any] = {}
     for item in observables:
         dims = (*names, "time", *item.dims)
-        attributes = {"long_name": item.long_name, "units": item.unit}
+        per_spin = " per spin" if item.extensive and model.thermodynamic else ""
+        attributes = {"long_name": item.long_name + per_spin, "units": item.unit}
         entries = [raw.values[item.name] for raw in raws]
         means = [e.mean if isinstance(e, Moments) else e for e in entries]
-        stacked = np.stack(means).reshape(*extents, *means[0].shape)
+        stacked = _stacked(means).reshape(*extents, len(times), *_extents(means)[1:])
         variables[item.name] = xr.Variable(dims, stacked, attributes)
         moments = [e for e in entries if isinstance(e, Moments)]
         if moments:
-            errors = np.stack([e.stderr for e in moments]).reshape(stacked.shape)
+            errors = _stacked([e.stderr for e in moments]).reshape(stacked.shape)
             attributes = {
-                "long_name": f"standard error of the mean of {item.long_name}",
+                "long_name": f"standard error of the mean of {item.long_name}{per_spin}",
                 "units": item.unit,
             }
             variables[f"{item.name}_stderr"] = xr.Variable(dims, errors, attributes)
         for dim, size in zip(item.dims, stacked.shape[len(names) + 1 :], strict=True):
             coordinates.setdefault(dim, xr.Variable((dim,), np.arange(size)))
     if "pattern" in coordinates and model.pattern_names is not None:
-        coordinates["pattern_name"] = xr.Variable(("pattern",), list(model.pattern_names))
+        coordinates["pattern_name"] = words("pattern", model.pattern_names)
     variables |= _member_variables(raws, names, extents)
     dataset = xr.Dataset(variables, coordinates)
     dataset.attrs["format"] = FORMAT
@@ -85,6 +86,23 @@ def to_dataset(
         dataset.attrs[name] = value if isinstance(value, (str, int, float)) else as_json(value)
     dataset.attrs["numerics"] = as_json(_numerics(raws))
     return dataset
+
+
+def words(dim: str, values: Sequence[str], attributes: Mapping[str, Any] | None = None) -> Any:
+    """Strings along a dimension, in the one type that both Zarr 3 and NetCDF hold."""
+    return xr.Variable((dim,), np.array(values, dtype=np.dtypes.StringDType()), attributes)
+
+
+def _extents(arrays: Sequence[Array]) -> tuple[int, ...]:
+    return tuple(np.max([array.shape for array in arrays], axis=0))
+
+
+def _stacked(arrays: Sequence[Array]) -> Array:
+    """Arrays of members along a new first axis; smaller ones (a sweep of sizes) end in NaN."""
+    stacked = np.full((len(arrays), *_extents(arrays)), np.nan)
+    for target, array in zip(stacked, arrays, strict=True):
+        target[tuple(slice(extent) for extent in array.shape)] = array
+    return stacked
 
 
 def _member_variables(

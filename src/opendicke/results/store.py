@@ -62,9 +62,7 @@ def save(dataset: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> P
         _remove(path)
         partial.rename(path)
     except OSError as error:
-        raise StoreError(
-            f"`{path}` cannot be written: {error.strerror or error}."
-        ) from None
+        raise StoreError(f"`{path}` cannot be written: {error.strerror or error}.") from None
     finally:
         _remove(partial)
     return path

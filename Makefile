@@ -1,0 +1,49 @@
+# Every target sets up .venv by itself, from the exact versions in requirements.lock.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help run test check bench figures docs clean
+
+help:
+	@echo "make run      run examples/retrieval.toml: dataset and figure in results/"
+	@echo "make test     all tests"
+	@echo "make check    style, types, import contracts"
+	@echo "make docs     the documentation, in docs/_build/html"
+	@echo "make figures  every example at full size; refreshes the pictures of README and docs"
+	@echo "make bench    speed, as ratios; prints the tables of benchmarks/"
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: $(READY)
+	$(BIN)/opendicke run examples/retrieval.toml
+
+test: $(READY)
+	$(BIN)/python -m pytest -n 2
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python benchmarks/run.py
+
+figures: $(READY)
+	$(BIN)/opendicke run examples/retrieval.toml --overwrite --figure docs/_static/retrieval.png
+	$(BIN)/opendicke run examples/relaxation.toml --overwrite --figure docs/_static/relaxation.png
+
+docs: $(READY)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --builder html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+clean:
+	rm -rf .venv results docs/_build build dist

@@ -1,0 +1,175 @@
+"""Many models: an ensemble, a sweep over any parameters, one method, one question."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from opendicke.errors import InputError, nearest, shown
+from opendicke.measure.observables import find_observables
+from opendicke.methods.base import AbstractMethod
+from opendicke.model.checks import integer
+from opendicke.model.dicke import DickeModel
+from opendicke.model.disorder import RandomDicke
+from opendicke.model.state import DIRECTIONS, Pattern, Polarized, ProductState
+from opendicke.solve import DEFAULT_OBSERVABLES, check_times
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """What is to be simulated, complete: model × sweep × realizations × method.
+
+    Parameters
+    ----------
+    model : RandomDicke or DickeModel
+        An ensemble, or one given model.
+    state : ProductState
+        The initial state.
+    times : array (T,)
+        Output times, in units of 1/energy.
+    method : AbstractMethod
+    observables : list of names
+    realizations : int
+        How many draws of the ensemble.
+    seed : int
+        Of the disorder and of everything random in the method.
+    sweep : dict
+        Dotted path → list of values, for instance
+        ``{"model.frequencies": [3.6, 5, 10], "state.flipped": [0, 0.1]}``. All combinations are
+        computed; every one sees the same disorder.
+    thermodynamic : bool
+        Use the ensemble's limit N → ∞ instead of draws.
+    """
+
+    model: RandomDicke | DickeModel
+    state: ProductState
+    times: Any
+    method: AbstractMethod
+    observables: Sequence[str] = DEFAULT_OBSERVABLES
+    realizations: int = 1
+    seed: int = 0
+    sweep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    thermodynamic: bool = False
+
+    def __post_init__(self) -> None:
+        kinds: dict[str, tuple[type, ...]] = {
+            "model": (RandomDicke, DickeModel),
+            "state": (ProductState,),
+            "method": (AbstractMethod,),
+        }
+        for name, allowed in kinds.items():
+            if not isinstance(getattr(self, name), allowed):
+                wanted = " or ".join(kind.__name__ for kind in allowed)
+                raise InputError(name, f"be {wanted}", f"was {shown(getattr(self, name))}")
+        object.__setattr__(self, "times", check_times(self.times))
+        names = [self.observables] if isinstance(self.observables, str) else self.observables
+        names = tuple(item.name for item in find_observables(names))
+        object.__setattr__(self, "observables", names)
+        integer("realizations", self.realizations, least=1)
+        integer("seed", self.seed)
+        if not isinstance(self.thermodynamic, bool):
+            raise InputError("thermodynamic", "be true or false", f"was {self.thermodynamic!r}")
+        ensemble = isinstance(self.model, RandomDicke) and not self.thermodynamic
+        if self.realizations > 1 and not ensemble:
+            raise InputError(
+                "realizations", "be 1 where nothing is random", f"was {self.realizations}"
+            )
+        if self.thermodynamic and not isinstance(self.model, RandomDicke):
+            raise InputError("thermodynamic", "be asked of a RandomDicke only", "model was fixed")
+        if not isinstance(self.sweep, Mapping):
+            raise InputError("sweep", "map paths to lists of values", f"was {shown(self.sweep)}")
+        object.__setattr__(self, "sweep", {k: self._values(k, v) for k, v in self.sweep.items()})
+
+    def _values(self, path: object, values: object) -> list[Any]:
+        """Check one axis of the sweep by building every point of it."""
+        if not isinstance(path, str):
+            raise InputError("sweep", "have strings as paths", f"had {shown(path)}")
+        if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
+            raise InputError(f"sweep.{path}", "be a list of values", f"was {shown(values)}")
+        points = values.tolist() if isinstance(values, np.ndarray) else list(values)
+        if not points:
+            raise InputError(f"sweep.{path}", "hold at least one value", "was empty")
+        for position, value in enumerate(points):
+            if any(_same(value, other) for other in points[:position]):
+                raise InputError(f"sweep.{path}", "hold distinct values", f"repeats {value!r}")
+        for value in points:
+            replace_at(self, path, value)
+        return points
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Experiment:
+        """Read an experiment file; paths inside it are relative to its folder.
+
+        Raises
+        ------
+        InputError
+            For anything the file gets wrong, with the place in the file as argument name.
+        """
+        from opendicke.experiment.toml import read_experiment
+
+        return read_experiment(Path(path))
+
+    def to_toml(self) -> str:
+        """The experiment as text from which `from_toml` makes the same experiment again."""
+        from opendicke.experiment.toml import write_experiment
+
+        return write_experiment(self)
+
+
+_TARGETS = ("model", "state", "method")
+
+
+def replace_at(experiment: Experiment, path: str, value: Any) -> Experiment:
+    """The experiment with one parameter replaced, addressed by a dotted path."""
+    head, *rest = path.split(".")
+    if head not in _TARGETS or not rest:
+        raise InputError(
+            f"sweep.{path}",
+            "name a parameter of model, state or method, such as `model.frequencies`",
+            f"was `{path}`",
+        )
+    try:
+        changed = _replaced(getattr(experiment, head), rest, value)
+    except InputError as error:
+        raise InputError(f"sweep.{path}", error.requirement, error.received) from None
+    # No sweep here: the parts have been checked, and the sweep is being expanded.
+    return dataclasses.replace(experiment, **{head: changed}, sweep={})
+
+
+def _replaced(target: Any, path: list[str], value: Any) -> Any:
+    name, *rest = path
+    if isinstance(target, ProductState):
+        spins = _replaced_spins(target, name, rest, value)
+        if spins is not None:
+            return dataclasses.replace(target, spins=spins)
+    known = _parameters(target)
+    if name not in known:
+        raise InputError(name, "be a parameter", nearest(name, known))
+    new = _replaced(known[name], rest, value) if rest else value
+    return dataclasses.replace(target, **{name: new})
+
+
+def _replaced_spins(state: ProductState, name: str, rest: list[str], value: Any) -> Any:
+    """Parameters of the spins' state are named as in experiment files: state.flipped, …"""
+    if name == "spins" and isinstance(value, str) and not rest:
+        if value not in DIRECTIONS:
+            raise InputError("spins", "be a direction", nearest(value, DIRECTIONS))
+        return Polarized(value)
+    if isinstance(state.spins, Pattern) and name in ("pattern", "flipped", "seed") and not rest:
+        return dataclasses.replace(state.spins, **{"index" if name == "pattern" else name: value})
+    return None
+
+
+def _parameters(target: Any) -> dict[str, Any]:
+    if dataclasses.is_dataclass(target) and not isinstance(target, type):
+        return {item.name: getattr(target, item.name) for item in dataclasses.fields(target)}
+    return {}
+
+
+def _same(first: Any, second: Any) -> bool:
+    return type(first) is type(second) and np.array_equal(first, second)

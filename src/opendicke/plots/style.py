@@ -1,0 +1,59 @@
+"""One style for all figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from opendicke.errors import InputError, StoreError
+
+# Okabe and Ito's palette: distinguishable with every kind of colour vision.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
+FORMATS = (".png", ".pdf", ".svg")
+
+_SETTINGS: dict[str, Any] = {
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.dpi": 120,
+    "font.size": 9,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "savefig.bbox": "tight",
+    "savefig.dpi": 150,
+    "svg.hashsalt": "opendicke",
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """The project's matplotlib settings, for the enclosed code only."""
+    import matplotlib as mpl
+    from cycler import cycler
+
+    with mpl.rc_context(_SETTINGS | {"axes.prop_cycle": cycler(color=COLORS)}):
+        yield
+
+
+def check_figure_path(path: str | Path) -> Path:
+    """A path that a figure can be saved to."""
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise InputError("figure", f"end in {', '.join(FORMATS)}", f"was `{path}`")
+    return path
+
+
+def save_figure(figure: Any, path: str | Path) -> Path:
+    """Write a figure; the folder is made if need be."""
+    path = check_figure_path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with style():
+            figure.savefig(path)
+    except OSError as error:
+        raise StoreError(f"`{path}` cannot be written: {error.strerror or error}.") from None
+    return path

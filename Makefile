@@ -39,7 +39,7 @@ bench: $(READY)
 
 figures: $(READY)
 	$(BIN)/opendicke run examples/retrieval.toml --overwrite --figure docs/_static/retrieval.png
-	$(BIN)/opendicke run examples/relaxation.toml --overwrite --figure docs/_static/relaxation.png
+	$(BIN)/opendicke run examples/relaxation.toml --overwrite
 
 docs: $(READY)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --builder html docs docs/_build/html

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         PhotonTerm,
         QuadratureTerm,
         SpinTerm,
+        find_observables,
         known_observables,
         observable,
     )
@@ -59,6 +60,7 @@ _HOME = {
     "assess": "solve",
     "critical_coupling": "physics.retrieval",
     "known_observables": "measure.observables",
+    "find_observables": "measure.observables",
     "load": "results.store",
     "observable": "measure.observables",
     "reduce": "model.reduce",

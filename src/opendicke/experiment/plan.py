@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -75,7 +75,7 @@ def axis_names(paths: list[str]) -> dict[str, str]:
     }
 
 
-def _coordinate(name: str, path: str, values: list[Any]) -> Any:
+def _coordinate(name: str, path: str, values: Sequence[Any]) -> Any:
     """Numbers and words label an axis themselves; anything else is numbered."""
     attributes: dict[str, Any] = {"long_name": path}
     numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)

@@ -17,6 +17,7 @@ from opendicke.experiment.plan import Cell, cells, grid
 from opendicke.measure.observables import find_observables
 from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import enforce
+from opendicke.model.couplings import Fixed
 from opendicke.model.reduce import Problem, reduce
 from opendicke.progress import Bar
 from opendicke.results.dataset import as_json, describe, to_dataset
@@ -87,10 +88,10 @@ def describe_experiment(experiment: Experiment) -> dict[str, Any]:
 
     try:
         table = experiment_table(experiment)
-        couplings = table["model"]["couplings"]
-        if "path" in couplings:  # what the file holds counts, not where it lies
-            couplings["path"] = Path(couplings["path"]).name
-            couplings["content"] = describe(experiment.model.couplings.array)
+        given = experiment.model.couplings
+        if isinstance(given, Fixed) and given.path:  # what the file holds counts, not its place
+            place = {"path": Path(given.path).name, "content": describe(given.array)}
+            table["model"]["couplings"] |= place
     except InputError:  # a model that no file can hold
         names = ("model", "state", "method", "observables", "realizations", "seed")
         table = {name: describe(getattr(experiment, name)) for name in names}

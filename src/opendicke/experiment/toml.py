@@ -103,7 +103,7 @@ def _method_table(method: type[AbstractMethod]) -> type[Table]:
     """The table of a method follows from the fields of its settings."""
     settings = method.__dataclass_fields__
     fields: dict[str, Any] = {name: (Any, item.default) for name, item in settings.items()}
-    fields["kind"] = (Literal[method.kind], ...)  # type: ignore[name-defined]
+    fields["kind"] = (Literal[method.kind], ...)
     return create_model(f"{method.__name__}Table", __base__=Table, **fields)
 
 
@@ -116,7 +116,7 @@ class ExperimentTable(Table):
     seed: int = 0
     realizations: int = 1
     thermodynamic: bool = False
-    sweep: dict[str, list[Any]] = {}  # noqa: RUF012  (pydantic copies defaults)
+    sweep: dict[str, list[Any]] = {}
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -180,8 +180,7 @@ def _couplings(table: Any, folder: Path) -> distributions.Couplings:
         raise InputError("path", "be given, or `values`, one of them", f"{given} was")
     if table.values is not None:
         return distributions.Fixed(table.values, table.strength)
-    fixed = distributions.Fixed(str(folder / str(table.path)), table.strength)
-    return fixed
+    return distributions.Fixed(str(folder / str(table.path)), table.strength)
 
 
 def _state(table: StateTable) -> ProductState:

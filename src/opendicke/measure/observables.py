@@ -31,7 +31,7 @@ class SpinTerm:
 
 @dataclass(frozen=True, eq=False)
 class PhotonTerm:
-    r""":math:`\sum_\lambda w_\lambda a^\dagger_\lambda a_\lambda`; weights (…, M), or None: each mode."""
+    r""":math:`\sum_\lambda w_\lambda a^\dagger_\lambda a_\lambda`; weights (…, M) or None: each."""
 
     weights: Any = None
 
@@ -159,7 +159,7 @@ def observable(
     """
 
     def register(build: Builder) -> Builder:
-        label: str = name or getattr(build, "__name__", "")
+        label = str(name or getattr(build, "__name__", ""))
         if not label.isidentifier():
             raise InputError("name", "be a Python identifier", f"was {shown(label)}")
         if label in _registry and not replace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
@@ -26,7 +27,7 @@ class Raw:
     Every array has time as its first dimension, then those of its observable.
     """
 
-    values: dict[str, Moments | Array]
+    values: Mapping[str, Moments | Array]
     status: Status = Status.OK
     message: str = ""
     numerics: dict[str, Any] = field(default_factory=dict)

@@ -135,4 +135,5 @@ def advance(parameters: Parameters, state: State, step: Any, count: Any, scheme:
         opened = jax.lax.fori_loop(0, count, one_step, apply_field(opening, start))
         return apply_field((opening[0], -opening[1]), opened)
 
-    return jax.lax.cond(count > 0, run, lambda start: start, state)
+    result: State = jax.lax.cond(count > 0, run, lambda start: start, state)
+    return result

@@ -59,7 +59,7 @@ def cache_folder() -> Path | None:
 def _disk_cache() -> Iterator[None]:
     """Switch the disk cache on for one compilation, and leave no trace in JAX's settings."""
     folder = cache_folder()
-    if folder is None or jax.config.jax_compilation_cache_dir is not None:
+    if folder is None or _setting("jax_compilation_cache_dir") is not None:
         yield
         return
     settings: dict[str, Any] = {
@@ -67,16 +67,23 @@ def _disk_cache() -> Iterator[None]:
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": -1,
     }
-    before = {name: getattr(jax.config, name) for name in settings}
-    for name, value in settings.items():
-        jax.config.update(name, value)
-    compilation_cache.reset_cache()
+    before = {name: _setting(name) for name in settings}
+    _set(settings)
     try:
         yield
     finally:
-        for name, value in before.items():
-            jax.config.update(name, value)
-        compilation_cache.reset_cache()
+        _set(before)
+
+
+def _setting(name: str) -> Any:
+    return getattr(jax.config, name)
+
+
+def _set(settings: dict[str, Any]) -> None:
+    update: Callable[[str, Any], None] = jax.config.update
+    for name, value in settings.items():
+        update(name, value)
+    compilation_cache.reset_cache()
 
 
 class Program:

@@ -109,7 +109,8 @@ class Batch:
     def counts(self, step: float) -> Array:
         """Steps (T,) into each output time, none longer than `step`; 0 into the first."""
         spans = np.diff(self._elapsed, prepend=0.0)
-        return np.maximum(np.ceil(spans / step * (1 - 1e-12)), spans > 0).astype(np.int64)
+        counts = np.ceil(spans / step * (1 - 1e-12)).astype(np.int64)
+        return np.asarray(np.maximum(counts, spans > 0))
 
     def longest_step(self, counts: Array) -> float:
         """The longest step that counts stand for."""

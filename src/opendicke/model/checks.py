@@ -61,10 +61,9 @@ def non_negative(name: str, array: Array, what: str) -> Array:
 
 def integer(name: str, value: object, *, least: int = 0) -> int:
     """An integer not below `least`."""
-    whole = isinstance(value, Integral) and not isinstance(value, (bool, np.bool_))
-    if not whole:
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise InputError(name, "be an integer", f"was {shown(value)}")
-    number = int(value)  # type: ignore[call-overload]
+    number = int(value)
     if number < least:
         raise InputError(name, f"be at least {least}", f"was {number}")
     return number
@@ -79,11 +78,10 @@ def real(
     most: float | None = None,
 ) -> float:
     """A finite real number within the stated bounds."""
-    if not isinstance(value, (Real, np.ndarray)) or isinstance(value, (bool, np.bool_)):
+    scalar = value[()] if isinstance(value, np.ndarray) and not value.ndim else value
+    if isinstance(scalar, bool) or not isinstance(scalar, Real):
         raise InputError(name, "be a real number", f"was {shown(value)}")
-    if isinstance(value, np.ndarray) and (value.ndim or value.dtype.kind not in "iuf"):
-        raise InputError(name, "be a real number", f"was {shown(value)}")
-    number = float(value)
+    number = float(scalar)
     if not math.isfinite(number):
         raise InputError(name, "be finite", f"was {number}")
     if above is not None and number <= above:

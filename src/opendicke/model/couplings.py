@@ -84,7 +84,7 @@ class Uniform(Couplings):
 
 @dataclass(frozen=True)
 class Binary(Couplings):
-    r"""Couplings :math:`g_0 G_{\lambda j}/\sqrt N` with G = ±1 equally likely (carollo2021 Eq. (2)).
+    r"""Couplings :math:`g_0 G_{\lambda j}/\sqrt N`, G = ±1 equally likely (carollo2021 Eq. (2)).
 
     `strength` is g₀, in units of energy; the signs are the patterns.
     """
@@ -164,8 +164,9 @@ class Fixed(Couplings):
 
     def __post_init__(self) -> None:
         if isinstance(self.values, (str, bytes, PathLike)):
-            object.__setattr__(self, "values", fsdecode(self.values))
-            matrix = read_matrix(self.values)
+            path = fsdecode(self.values)
+            object.__setattr__(self, "values", path)
+            matrix = read_matrix(path)
         else:
             matrix = Matrix(numeric_array("values", self.values))
         array = numeric_array("values", matrix.values)

@@ -151,7 +151,7 @@ class DickeModel:
         """Patterns (P, N): those the model carries, else the signs of its couplings."""
         if self.patterns is not None:
             return np.asarray(self.patterns)
-        return np.sign(self.couplings).T
+        return np.asarray(np.sign(self.couplings).T)
 
     def frame(self) -> Array:
         """Orthogonal matrix (3, 3) whose rows are X, Y, Z in laboratory components (x, y, z)."""

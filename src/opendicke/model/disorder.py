@@ -63,7 +63,8 @@ class RandomDicke:
                 object.__setattr__(self, name, integer(name, given, least=1))
         if self.frequencies is None:
             raise InputError("frequencies", "be given", "was missing")
-        assert self.spins is not None and self.modes is not None
+        assert self.spins is not None
+        assert self.modes is not None
         vector("frequencies", self.frequencies, self.modes, "mode")
         rates = [
             non_negative(name, vector(name, getattr(self, name), self.modes, "mode"), "mode")
@@ -84,7 +85,8 @@ class RandomDicke:
             Which member of the ensemble, from 0.
         """
         seed, realization = integer("seed", seed), integer("realization", realization)
-        assert self.spins is not None and self.modes is not None
+        assert self.spins is not None
+        assert self.modes is not None
         matrix = self.couplings.matrix()
         if matrix is None:
             variates = disorder_variates(seed, realization, self.spins, self.modes)

@@ -16,7 +16,7 @@ class Groups(NamedTuple):
     """Couplings of each group, (K, M)."""
     field: Array
     """Field of each group, (K,)."""
-    index: Array
+    member: Array
     """Group of each spin, (N,)."""
     sign: Array
     """±1 per spin, (N,): −1 where the spin is described after Z → −Z, Y → −Y."""
@@ -42,8 +42,8 @@ def group_spins(couplings: Array, field: Array, *, gauge: bool = True) -> Groups
             rows = couplings * sign[:, None]
     # Adding zero turns −0.0 into 0.0, so that equal numbers have equal bits.
     keyed = np.concatenate([rows, field[:, None]], axis=1) + 0.0
-    first, index = _unique_rows(keyed)
-    return Groups(np.ascontiguousarray(rows[first]), field[first], index, sign)
+    first, member = _unique_rows(keyed)
+    return Groups(np.ascontiguousarray(rows[first]), field[first], member, sign)
 
 
 def _unique_rows(table: Array) -> tuple[Array, Array]:

@@ -3,8 +3,9 @@ r"""Exact reductions: from a model and a state to the smaller `Problem` that met
 Three steps, none of them an approximation:
 
 1. Spins with equal rows of couplings and equal field (up to the gauge Z → −Z, Y → −Y) turn by one
-   common rotation, whatever their states (carollo2021, Figs. 2, S1, S2). A group carries the few vectors that its members' Bloch
-   vectors are made of; the sum that drives the bosons and every single spin follow linearly.
+   common rotation, whatever their states (carollo2021, Figs. 2, S1, S2). A group carries the few
+   vectors that its members' Bloch vectors are made of; the sum that drives the bosons and every
+   single spin follow linearly.
 2. Degenerate modes are rotated so that at most as many couple as there are groups. The others are
    dark and have closed forms.
 3. Arrays are padded to a few standard sizes with groups of no weight, so that another draw of the
@@ -128,12 +129,10 @@ def reduce(
     modes = bright_modes(grouping.rows, alike) if bright else unrotated(grouping.rows)
     groups = len(grouping.field)
     members = model.weights if model.thermodynamic else np.ones(model.spins)
-    weights = np.bincount(grouping.index, members, minlength=groups)
+    weights = np.bincount(grouping.member, members, minlength=groups)
     vectors, components = _carried_vectors(grouping, resolved.bloch)
-    mean = np.stack(
-        [np.bincount(grouping.index, members * c, minlength=groups) for c in components.T], axis=1
-    )
-    mean /= weights[:, None]
+    sums = [np.bincount(grouping.member, members * c, minlength=groups) for c in components.T]
+    mean = np.stack(sums, axis=1) / weights[:, None]
     displacement, mode_lift = _split_modes(modes, resolved.displacement)
     more_groups = _padded_groups(groups, model.spins) - groups if pad else 0
     more_modes = sum(min(block - groups, more_groups) for block in modes.wide)
@@ -160,7 +159,7 @@ def reduce(
         occupation=pad_modes(resolved.occupation[source]),
         source=np.pad(source, (0, more_modes), constant_values=-1),
         groups=groups,
-        spin_lift=SpinLift(grouping.index, grouping.sign, components),
+        spin_lift=SpinLift(grouping.member, grouping.sign, components),
         mode_lift=mode_lift,
         initial=resolved,
     )
@@ -180,11 +179,11 @@ def _carried_vectors(groups: Groups, bloch: Array) -> tuple[Array, Array]:
     # One member of each group, the longest, gives the direction: the last written wins.
     order = np.argsort(length2, kind="stable") if np.ptp(length2) else slice(None)
     longest = np.zeros(count, dtype=np.intp)
-    longest[groups.index[order]] = np.arange(len(bloch))[order]
+    longest[groups.member[order]] = np.arange(len(bloch))[order]
     norm = np.sqrt(length2[longest])
     direction = gauged[longest] / np.where(norm > 0, norm, 1.0)[:, None]
-    along = np.einsum("ji,ji->j", gauged, direction[groups.index])
-    off = gauged - along[:, None] * direction[groups.index]
+    along = np.einsum("ji,ji->j", gauged, direction[groups.member])
+    off = gauged - along[:, None] * direction[groups.member]
     if np.abs(off).max() <= 4 * np.finfo(float).eps:
         return direction[:, None, :], along[:, None]
     return np.broadcast_to(np.eye(3), (count, 3, 3)).copy(), gauged

@@ -140,9 +140,8 @@ class ProductState:
     bosons : {"vacuum", "stationary"}
         "vacuum" is the reference that `displacement` and `occupation` modify. "stationary" is
         the state into which the modes settle if the spins keep their coupling-axis values
-        :math:`\langle Z_j\rangle`: amplitude
-        :math:`\alpha_\lambda = -i\sum_j g_{j\lambda}\langle Z_j\rangle/(\Gamma_\lambda/2 + i\omega_\lambda)`,
-        thermal occupation gain/(loss − gain).
+        :math:`\langle Z_j\rangle`: thermal occupation gain/(loss − gain), and amplitude
+        :math:`-i\sum_j g_{j\lambda}\langle Z_j\rangle/(\Gamma_\lambda/2+i\omega_\lambda)`.
     displacement : complex or array (M,)
         Coherent amplitude of each mode (in the thermodynamic limit, divided by √N).
     occupation : float or array (M,)

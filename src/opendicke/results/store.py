@@ -83,7 +83,7 @@ def load(path: str | Path) -> xr.Dataset:
         raise StoreError(f"`{path}` does not exist.")
     try:
         if path.suffix == ".zarr":
-            dataset = xr.open_zarr(path, consolidated=False).load()
+            dataset: xr.Dataset = xr.open_zarr(path, consolidated=False).load()
         else:
             with xr.open_dataset(path, engine="h5netcdf") as opened:
                 dataset = opened.load()

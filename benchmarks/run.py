@@ -1,0 +1,20 @@
+"""All benchmarks: `make bench` prints the tables that benchmarks/README.md holds."""
+
+from __future__ import annotations
+
+import reduction
+import startup
+import sweep
+from timing import header
+
+
+def main() -> None:
+    """Print one Markdown table."""
+    print(header(), flush=True)
+    for part in (startup, reduction, sweep):
+        for row in part.rows():
+            print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -131,67 +131,84 @@ class MeanField(AbstractMethod):
         if self.step is not None:
             counts = batch.counts(self.step)
             values = batch.integrate(batch.everyone, counts, report)
-            return [
-                self._raw(member, batch.longest_step(counts), math.nan)
-                for member in _members(values, len(batch.everyone))
-            ]
+            step = batch.longest_step(counts)
+            members = _members(values, len(batch.everyone))
+            return [self._raw(member, batch, step) for member in members]
         return self._refine(batch, report)
 
     def _refine(self, batch: Any, report: Progress) -> list[Raw]:
         """Shorten the step until two successive solutions agree, member by member.
 
         If the error at step τ is C τ^p, solutions at r τ and τ differ by (r^p − 1) times the error
-        of the better one. Twice that estimate must be below the tolerance.
+        of the better one. Twice that estimate must be below the tolerance. A member whose error
+        no longer falls, because its motion is chaotic or round-off is reached, is given up and
+        marked.
         """
         results: dict[int, Raw] = {}
         active = batch.everyone
         counts = batch.counts(batch.first_step)
-        report(0.0, "first step")
-        coarse = _members(batch.integrate(active, counts, _scaled(report, 0.0, 0.05)), len(active))
-        ratio, done, stalls = 2, 0.05, np.zeros(len(active), dtype=int)
+        done, ratio = _FIRST_SHARE, 2
+        part = _scaled(report, 0.0, done)
+        coarse = _members(batch.integrate(active, counts, part, "first step"), len(active))
         last = np.full(len(active), np.inf)
+        stalls = np.zeros(len(active), dtype=int)
         while len(active):
             counts = counts * ratio
-            step = batch.longest_step(counts)
-            share = done + (1 - done) * 0.6
-            part = _scaled(report, done, share)
+            step, share = batch.longest_step(counts), done + (1 - done) * 0.6
+            part, done = _scaled(report, done, share), share
             fine = _members(batch.integrate(active, counts, part, f"step {step:.3g}"), len(active))
-            done = share
-            finite = np.array([_finite(member) for member in fine])
-            error = np.array([_distance(a, b) for a, b in zip(coarse, fine, strict=True)])
-            error = np.where(finite, 2 * error / (ratio**self.order - 1), np.inf)
-            converged = error <= self.tolerance
-            stalls = np.where(error > 0.5 * last, stalls + 1, 0)
-            exhausted = counts.sum() * 2 > _MOST_STEPS
-            ended = converged | (stalls >= 2) | (~finite & (stalls >= 1)) | exhausted
+            scale = 2 / (ratio**self.order - 1)
+            courses = [scale * _distance(a, b) for a, b in zip(coarse, fine, strict=True)]
+            error = np.array([course.max() for course in courses])
+            stalls = np.where(error > last / 2, stalls + 1, 0)
+            exhausted = 2 * counts.sum() > _MOST_STEPS
+            ended = (error <= self.tolerance) | (stalls >= _PATIENCE) | exhausted
             for k in np.flatnonzero(ended):
-                results[int(active[k])] = self._raw(fine[k], step, float(error[k]))
+                results[int(active[k])] = self._raw(fine[k], batch, step, courses[k])
             rest = np.flatnonzero(~ended)
+            with np.errstate(invalid="ignore"):
+                gains = np.where(np.isfinite(last), last / error, 0)[rest] / ratio**self.order
             active, stalls, last = active[rest], stalls[rest], error[rest]
             coarse = [fine[k] for k in rest]
-            if len(rest):
-                worst = float(np.max(np.where(np.isfinite(last), last, 1e6))) / self.tolerance
-                ratio = int(np.clip(math.ceil(worst ** (1 / self.order)), 2, 8))
-                ratio = max(1, min(ratio, int(_MOST_STEPS / counts.sum()))) if ratio > 2 else 2
-                ratio = max(ratio, 2)
+            ratio = self._next_ratio(last, gains, counts)
         report(1.0, "done")
         return [results[int(k)] for k in batch.everyone]
 
-    def _raw(self, values: dict[str, Array], step: float, error: float) -> Raw:
+    def _next_ratio(self, errors: Array, gains: Array, counts: Array) -> int:
+        """How much shorter the next step is: as the errors ask, once they follow the order.
+
+        `gains` are factors by which errors fell, over the factor that the order promises.
+        """
+        if not len(errors) or not ((errors < _SMALL) | (gains > 1 / 8)).all():
+            return 2
+        wanted = math.ceil((float(errors.max()) / self.tolerance) ** (1 / self.order))
+        affordable = int(_MOST_STEPS / counts.sum())
+        return max(2, min(int(wanted), 8, affordable))
+
+    def _raw(
+        self, values: dict[str, Array], batch: Any, step: float, course: Array | None = None
+    ) -> Raw:
+        """Label one solution; `course` is its estimated error at each time, if there is one."""
+        error = math.nan if course is None else float(course.max())
         numerics = {"step": step, "order": self.order, "estimated_error": error}
-        if not _finite(values):
+        if not all(np.isfinite(array).all() for array in values.values()):
             return Raw(values, Status.NOT_FINITE, "the solution is not finite", numerics)
-        if error > self.tolerance:
+        if course is not None and error > self.tolerance:
+            good = batch.times[max(int(np.argmax(course > self.tolerance)) - 1, 0)]
             message = (
-                f"estimated error {error:.2g} at step {step:.2g} exceeds the tolerance "
-                f"{self.tolerance:.2g}, and shorter steps do not help"
+                f"the estimated error is {error:.2g} at step {step:.2g} and shorter steps do not "
+                f"bring it below the tolerance {self.tolerance:.2g}; up to time {good:g} it is "
+                "below, beyond it the motion may be chaotic"
             )
             return Raw(values, Status.NOT_CONVERGED, message, numerics)
         return Raw(values, Status.OK, "", numerics)
 
 
 _DOUBTFUL_SHARE = 0.05
-_MOST_STEPS = 4 * 10**7
+_MOST_STEPS = 10**7
+_FIRST_SHARE = 0.05
+_SMALL = 1e-3
+_PATIENCE = 3
 
 
 def _remarks(state: ProductState) -> tuple[str, ...]:
@@ -235,17 +252,17 @@ def _members(values: dict[str, Array], count: int) -> list[dict[str, Array]]:
     return [{name: array[k] for name, array in values.items()} for k in range(count)]
 
 
-def _finite(values: dict[str, Array]) -> bool:
-    return all(np.isfinite(array).all() for array in values.values())
+def _distance(first: dict[str, Array], second: dict[str, Array]) -> Array:
+    """Largest difference over observables at each time (T,), relative to values above 1.
 
-
-def _distance(first: dict[str, Array], second: dict[str, Array]) -> float:
-    """Largest difference over observables and times, relative to values above 1."""
-    largest = 0.0
+    A difference that is not a number counts as infinite.
+    """
+    differences = []
     for name, array in second.items():
         scale = max(1.0, float(np.abs(array).max(initial=0)))
-        largest = max(largest, float(np.abs(array - first[name]).max(initial=0)) / scale)
-    return largest
+        apart = np.abs(array - first[name]).reshape(len(array), -1).max(axis=1)
+        differences.append(apart / scale)
+    return np.asarray(np.nan_to_num(np.max(differences, axis=0), nan=np.inf))
 
 
 def _scaled(report: Progress, start: float, end: float) -> Progress:

@@ -92,6 +92,7 @@ class Batch:
     ) -> None:
         self.everyone = np.arange(len(problems))
         self.first_step = coarse_step(problems)
+        self.times = times
         self._elapsed = times - times[0]
         self._order = order
         pairs = [initial(problem) for problem in problems]

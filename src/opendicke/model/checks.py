@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,7 +18,7 @@ def numeric_array(name: str, value: object, *, kind: type = float) -> Array:
     """`value` as a finite array of numbers (a copy), or an `InputError` about `name`."""
     try:
         array = np.asarray(value)
-        if array.dtype.kind not in ("biufc" if kind is complex else "biuf"):
+        if array.dtype.kind not in ("iufc" if kind is complex else "iuf"):
             raise TypeError
         array = np.array(array, dtype=kind)
     except (TypeError, ValueError, OverflowError):
@@ -35,6 +36,12 @@ def numeric_array(name: str, value: object, *, kind: type = float) -> Array:
 
 def vector(name: str, value: object, length: int, what: str, *, kind: type = float) -> Array:
     """A scalar or an array of `length` entries, broadcast to `(length,)` and read-only."""
+    array = sized(name, value, length, what, kind=kind)
+    return frozen(np.array(np.broadcast_to(array, (length,))))
+
+
+def sized(name: str, value: object, length: int, what: str, *, kind: type = float) -> Array:
+    """A scalar or an array of `length` entries, as it was given."""
     array = numeric_array(name, value, kind=kind)
     if array.shape not in ((), (length,)):
         raise InputError(
@@ -42,7 +49,7 @@ def vector(name: str, value: object, length: int, what: str, *, kind: type = flo
             f"be a number or have one entry per {what} ({length})",
             f"had shape {array.shape}",
         )
-    return frozen(np.array(np.broadcast_to(array, (length,))))
+    return array
 
 
 def frozen(array: Array) -> Array:
@@ -81,7 +88,10 @@ def real(
     scalar = value[()] if isinstance(value, np.ndarray) and not value.ndim else value
     if isinstance(scalar, bool) or not isinstance(scalar, Real):
         raise InputError(name, "be a real number", f"was {shown(value)}")
-    number = float(scalar)
+    try:
+        number = float(scalar)
+    except OverflowError:
+        number = math.copysign(math.inf, scalar)
     if not math.isfinite(number):
         raise InputError(name, "be finite", f"was {number}")
     if above is not None and number <= above:
@@ -101,3 +111,22 @@ def choice(name: str, value: object, known: tuple[str, ...]) -> str:
     if value not in known:
         raise InputError(name, "be a known word", nearest(value, known))
     return value
+
+
+def affordable(argument: str, what: str, size: int) -> None:
+    """Refuse, before anything is allocated, `what` if its `size` in bytes exceeds the memory."""
+    most = machine_memory()
+    if size > most:
+        raise InputError(
+            argument,
+            f"ask for no more than the memory of this machine ({most / 1e9:.3g} GB)",
+            f"{what} would need {min(size, 10**300) / 1e9:.3g} GB",
+        )
+
+
+def machine_memory() -> int:
+    """Bytes of memory of this machine; 64 GiB where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 2**36

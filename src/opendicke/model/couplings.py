@@ -167,9 +167,10 @@ class Fixed(Couplings):
             path = fsdecode(self.values)
             object.__setattr__(self, "values", path)
             matrix = read_matrix(path)
+            array = numeric_array("path", matrix.values)
         else:
-            matrix = Matrix(numeric_array("values", self.values))
-        array = numeric_array("values", matrix.values)
+            array = numeric_array("values", self.values)
+            matrix = Matrix(array)
         if array.ndim != 2 or 0 in array.shape:
             raise InputError(
                 "values",
@@ -209,12 +210,14 @@ class Fixed(Couplings):
 
 def level_grid(values: Array, probabilities: Array, modes: int) -> tuple[Array, Array]:
     """All d^M rows of couplings that d values can form, and the probability of each."""
-    count = len(values) ** modes
+    count = len(values) ** min(modes, 1000)
     if count * modes > 2**27:
         raise InputError(
             "modes",
-            "allow at most 2^27 couplings of groups",
-            f"{len(values)}^{modes} groups with {modes} modes were asked for",
+            "allow at most 2^27 couplings of groups (1 GB)",
+            f"{len(values)}^{modes} groups with {modes} modes were asked for, which would need "
+            f"{8e-9 * min(count * modes, 10**300):.3g} GB",
         )
-    indices = np.stack(np.unravel_index(np.arange(count), (len(values),) * modes), axis=1)
+    places = len(values) ** np.arange(modes)[::-1]
+    indices = np.arange(count)[:, None] // places % len(values)
     return values[indices], np.prod(probabilities[indices], axis=1)

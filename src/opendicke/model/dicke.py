@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from opendicke.errors import InputError, shown
-from opendicke.model.checks import Array, choice, frozen, non_negative, numeric_array, vector
+from opendicke.model.checks import (
+    Array,
+    choice,
+    frozen,
+    integer,
+    non_negative,
+    numeric_array,
+    vector,
+)
 
 AXES = ("x", "y", "z")
 
@@ -102,7 +111,7 @@ class DickeModel:
                 )
             clean["weights"] = weights
         if self.pattern_names is not None:
-            names = tuple(str(name) for name in self.pattern_names)
+            names = tuple(str(name) for name in _items("pattern_names", self.pattern_names))
             count = len(clean["patterns"]) if self.patterns is not None else modes
             if len(names) != count:
                 raise InputError(
@@ -110,8 +119,9 @@ class DickeModel:
                 )
             clean["pattern_names"] = names
         if self.lattice is not None:
-            lattice = tuple(int(extent) for extent in self.lattice)
-            if len(lattice) != 2 or min(lattice) < 1 or lattice[0] * lattice[1] != spins:
+            given = _items("lattice", self.lattice)
+            lattice = tuple(integer("lattice", extent, least=1) for extent in given)
+            if len(lattice) != 2 or lattice[0] * lattice[1] != spins:
                 raise InputError(
                     "lattice", f"be (rows, columns) of {spins} spins", f"was {shown(self.lattice)}"
                 )
@@ -188,6 +198,13 @@ def check_axes(coupling_axis: object, field_axis: object) -> None:
         raise InputError(
             "field_axis", "differ from `coupling_axis`", f"both were {shown(field_axis)}"
         )
+
+
+def _items(name: str, value: object) -> list[Any]:
+    """The entries of a list, a tuple or an array."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
+        raise InputError(name, "be a list", f"was {shown(value)}")
+    return list(value)
 
 
 def _pattern_matrix(value: object, spins: int) -> Array:

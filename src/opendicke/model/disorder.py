@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from opendicke.errors import InputError, shown
-from opendicke.model.checks import integer, non_negative, vector
+from opendicke.model.checks import affordable, integer, non_negative, sized, vector
 from opendicke.model.couplings import Couplings, Fixed, level_grid
 from opendicke.model.dicke import DickeModel, check_axes, check_gain
 from opendicke.model.keys import disorder_variates
+
+BYTES_PER_COUPLING = 24
+"""Variates, couplings and their copy in a model, in double precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,13 +68,13 @@ class RandomDicke:
             raise InputError("frequencies", "be given", "was missing")
         assert self.spins is not None
         assert self.modes is not None
-        vector("frequencies", self.frequencies, self.modes, "mode")
+        sized("frequencies", self.frequencies, self.modes, "mode")
         rates = [
-            non_negative(name, vector(name, getattr(self, name), self.modes, "mode"), "mode")
+            non_negative(name, sized(name, getattr(self, name), self.modes, "mode"), "mode")
             for name in ("loss", "gain")
         ]
-        check_gain(*rates)
-        vector("field", self.field, self.spins, "spin")
+        check_gain(*np.broadcast_arrays(*map(np.atleast_1d, rates)))
+        sized("field", self.field, self.spins, "spin")
         check_axes(self.coupling_axis, self.field_axis)
 
     def draw(self, seed: int = 0, realization: int = 0) -> DickeModel:
@@ -88,6 +91,11 @@ class RandomDicke:
         assert self.spins is not None
         assert self.modes is not None
         matrix = self.couplings.matrix()
+        affordable(
+            "spins",
+            f"couplings of {self.spins} spins and {self.modes} modes",
+            BYTES_PER_COUPLING * self.spins * self.modes,
+        )
         if matrix is None:
             variates = disorder_variates(seed, realization, self.spins, self.modes)
         else:

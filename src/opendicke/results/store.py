@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import uuid
+from numbers import Integral
+from os import PathLike
 from pathlib import Path
 
 import xarray as xr
 
-from opendicke.errors import InputError, StoreError
+from opendicke.errors import InputError, StoreError, shown
 from opendicke.results.dataset import FORMAT
 
 SUFFIXES = (".zarr", ".nc")
@@ -25,10 +28,8 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
     StoreError
         If the path exists already (unless `overwrite`) or its folder cannot be written to.
     """
-    path = Path(path)
-    if path.suffix not in SUFFIXES:
-        raise InputError("store", "end in .zarr or .nc", f"was `{path}`")
-    if path.exists() and not overwrite:
+    path = _named(path)
+    if _exists(path) and not overwrite:
         raise StoreError(f"`{path}` exists already; choose another path or ask to overwrite it.")
     check_folder(path)
     return path
@@ -37,7 +38,7 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
 def check_folder(path: str | Path) -> None:
     """Refuse a path in which, or in the nearest existing parent of which, nothing can be made."""
     folder = Path(path).absolute().parent
-    while not folder.exists():
+    while not _exists(folder):
         folder = folder.parent
     if not folder.is_dir():
         raise StoreError(f"`{path}` cannot be written: `{folder}` is not a folder.")
@@ -52,20 +53,34 @@ def save(dataset: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> P
     result is replaced only by a complete one.
     """
     path = check_writable(path, overwrite=overwrite)
-    partial = path.with_name(f".{path.stem}-{uuid.uuid4().hex[:8]}.partial{path.suffix}")
+    mark = uuid.uuid4().hex[:8]
+    partial, former = (path.with_name(f".{mark}.{word}{path.suffix}") for word in ("new", "old"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".zarr":
             dataset.to_zarr(partial, mode="w", consolidated=False, zarr_format=3)
         else:
             dataset.to_netcdf(partial, engine="h5netcdf")
-        _remove(path)
-        partial.rename(path)
+        _replace(path, partial, former)
     except OSError as error:
         raise StoreError(f"`{path}` cannot be written: {error.strerror or error}.") from None
     finally:
         _remove(partial)
     return path
+
+
+def _replace(path: Path, complete: Path, former: Path) -> None:
+    """Put what is complete at `path`; what was there comes back if that fails."""
+    there = path.exists()
+    if there:
+        path.rename(former)
+    try:
+        complete.rename(path)
+    except OSError:
+        if there:
+            former.rename(path)
+        raise
+    _remove(former)
 
 
 def load(path: str | Path) -> xr.Dataset:
@@ -76,10 +91,8 @@ def load(path: str | Path) -> xr.Dataset:
     StoreError
         If there is none, it cannot be read, or a later version of the library wrote it.
     """
-    path = Path(path)
-    if path.suffix not in SUFFIXES:
-        raise InputError("store", "end in .zarr or .nc", f"was `{path}`")
-    if not path.exists():
+    path = _named(path)
+    if not _exists(path):
         raise StoreError(f"`{path}` does not exist.")
     try:
         if path.suffix == ".zarr":
@@ -88,15 +101,46 @@ def load(path: str | Path) -> xr.Dataset:
             with xr.open_dataset(path, engine="h5netcdf") as opened:
                 dataset = opened.load()
     except Exception as error:  # readers raise whatever their libraries raise on damaged files
-        raise StoreError(f"`{path}` cannot be read as a dataset: {error}.") from None
+        reason = shown(str(error), 200)
+        raise StoreError(f"`{path}` cannot be read as a dataset: {reason}.") from None
     found = dataset.attrs.get("format")
-    if found is None:
+    if not isinstance(found, Integral) or not _describes(dataset.attrs.get("experiment")):
         raise StoreError(f"`{path}` was not written by opendicke.")
-    if int(found) > FORMAT:
+    if found > FORMAT:
         raise StoreError(
             f"`{path}` has format {found}; this version reads up to {FORMAT}: please update."
         )
     return dataset
+
+
+def _named(path: object) -> Path:
+    """A path whose suffix says how to store."""
+    if not isinstance(path, (str, PathLike)):
+        raise InputError("store", "be a path", f"was {shown(path)}")
+    named = Path(path)
+    if named.suffix not in SUFFIXES:
+        raise InputError("store", "end in .zarr or .nc", f"was `{path}`")
+    return named
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something at `path`; a `StoreError` where the system refuses to say."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"`{shown(str(path))}` is not a usable path: {reason}.") from None
+    return True
+
+
+def _describes(text: object) -> bool:
+    """Whether an attribute holds the description of an experiment."""
+    try:
+        return isinstance(text, str) and isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 def _remove(path: Path) -> None:

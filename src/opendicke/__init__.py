@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from opendicke.model.state import ProductState
     from opendicke.physics.retrieval import critical_coupling, retrieval_overlap
     from opendicke.results.store import load, save
-    from opendicke.solve import assess, solve
+    from opendicke.solving import assess, solve
 
 __version__ = _version("opendicke")
 
@@ -57,7 +57,7 @@ _HOME = {
     "Uniform": "model.couplings",
     "ValidityError": "errors",
     "ValidityWarning": "errors",
-    "assess": "solve",
+    "assess": "solving",
     "critical_coupling": "physics.retrieval",
     "known_observables": "measure.observables",
     "find_observables": "measure.observables",
@@ -67,7 +67,7 @@ _HOME = {
     "retrieval_overlap": "physics.retrieval",
     "run": "experiment.run",
     "save": "results.store",
-    "solve": "solve",
+    "solve": "solving",
 }
 
 __all__ = ["__version__", *_HOME]

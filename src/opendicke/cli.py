@@ -63,9 +63,9 @@ def run(
 
     experiment = Experiment.from_toml(file)
     store = store or Path("results") / f"{file.stem}.zarr"
+    check_writable(store, overwrite=True)
     figure = check_figure_path(figure or store.with_suffix(".png"))
     check_folder(figure)
-    check_writable(store, overwrite=True)
     there = store.exists() and not overwrite
     dataset = run_experiment(
         experiment, store, overwrite=overwrite, validity=validity, progress=True
@@ -126,9 +126,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
     from opendicke.errors import InputError, StoreError, ValidityError
 
-    warnings.showwarning = _plain_warning
     try:
-        outcome = app(args=arguments, standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _plain_warning
+            outcome = app(args=arguments, standalone_mode=False)
     except (InputError, StoreError, ValidityError) as error:
         typer.echo(f"Error: {error}", err=True)
         return 2

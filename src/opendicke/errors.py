@@ -23,7 +23,8 @@ class InputError(ValueError):
         self.argument = argument
         self.requirement = requirement
         self.received = received
-        super().__init__(f"Argument `{argument}` must {requirement}, but {received}.")
+        end = "" if received.endswith("?") else "."
+        super().__init__(f"Argument `{argument}` must {requirement}, but {received}{end}")
 
 
 class ValidityError(ValueError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from opendicke.model.checks import integer
 from opendicke.model.dicke import DickeModel
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.state import DIRECTIONS, Pattern, Polarized, ProductState
-from opendicke.solve import DEFAULT_OBSERVABLES, check_times
+from opendicke.solving import DEFAULT_OBSERVABLES, check_times
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,11 @@ class Experiment:
         integer("seed", self.seed)
         if not isinstance(self.thermodynamic, bool):
             raise InputError("thermodynamic", "be true or false", f"was {self.thermodynamic!r}")
-        ensemble = isinstance(self.model, RandomDicke) and not self.thermodynamic
+        ensemble = (
+            isinstance(self.model, RandomDicke)
+            and self.model.couplings.matrix() is None
+            and not self.thermodynamic
+        )
         if self.realizations > 1 and not ensemble:
             raise InputError(
                 "realizations", "be 1 where nothing is random", f"was {self.realizations}"
@@ -94,9 +101,11 @@ class Experiment:
         points = values.tolist() if isinstance(values, np.ndarray) else list(values)
         if not points:
             raise InputError(f"sweep.{path}", "hold at least one value", "was empty")
-        for position, value in enumerate(points):
-            if any(_same(value, other) for other in points[:position]):
-                raise InputError(f"sweep.{path}", "hold distinct values", f"repeats {value!r}")
+        seen = set()
+        for value in points:
+            if (key := _key(value)) in seen:
+                raise InputError(f"sweep.{path}", "hold distinct values", f"repeats {shown(value)}")
+            seen.add(key)
         for value in points:
             replace_at(self, path, value)
         return points
@@ -121,6 +130,16 @@ class Experiment:
         return write_experiment(self)
 
 
+def as_in_files(build: Callable[..., T], *args: Any) -> T:
+    """Build something; a complaint names parameters of the state as experiment files do."""
+    try:
+        return build(*args)
+    except InputError as error:
+        names = {"direction": "spins", "vectors": "bloch", "values": "configuration"}
+        name = names.get(error.argument, error.argument)
+        raise InputError(name, error.requirement, error.received) from None
+
+
 _TARGETS = ("model", "state", "method")
 
 
@@ -136,7 +155,10 @@ def replace_at(experiment: Experiment, path: str, value: Any) -> Experiment:
     try:
         changed = _replaced(getattr(experiment, head), rest, value)
     except InputError as error:
-        raise InputError(f"sweep.{path}", error.requirement, error.received) from None
+        wanted = error.requirement
+        if error.argument not in rest:  # it spoils another parameter
+            wanted = f"keep `{error.argument}` valid, which must {wanted}"
+        raise InputError(f"sweep.{path}", wanted, error.received) from None
     # No sweep here: the parts have been checked, and the sweep is being expanded.
     return dataclasses.replace(experiment, **{head: changed}, sweep={})
 
@@ -171,5 +193,10 @@ def _parameters(target: Any) -> dict[str, Any]:
     return {}
 
 
-def _same(first: Any, second: Any) -> bool:
-    return type(first) is type(second) and np.array_equal(first, second)
+def _key(value: Any) -> Any:
+    """Equal for equal values: 1 and 1.0 are, 1 and True are not."""
+    if isinstance(value, np.ndarray):
+        return _key(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_key, value))
+    return repr(value) if isinstance(value, bool) or not isinstance(value, Real) else value

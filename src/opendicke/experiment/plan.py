@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -10,9 +11,11 @@ import numpy as np
 import xarray as xr
 
 from opendicke.experiment.experiment import Experiment, replace_at
+from opendicke.measure.observables import find_observables
 from opendicke.methods.base import AbstractMethod
+from opendicke.model.checks import affordable
 from opendicke.model.dicke import DickeModel
-from opendicke.model.disorder import RandomDicke
+from opendicke.model.disorder import BYTES_PER_COUPLING, RandomDicke, affordable_couplings
 from opendicke.model.state import ProductState
 from opendicke.results.dataset import RESERVED, words
 
@@ -44,6 +47,50 @@ def cells(experiment: Experiment) -> Iterator[Cell]:
                 point.method,
                 (experiment.seed, realization),
             )
+
+
+def check_memory(experiment: Experiment) -> None:
+    """Refuse, before the first draw, a grid whose couplings and answers no memory would hold."""
+    lengths = [len(values) for values in experiment.sweep.values()]
+    members = math.prod(lengths) * experiment.realizations
+    affordable("experiment", f"{members} members", members * _BYTES_PER_MEMBER)
+    model, times = experiment.model, len(experiment.times)
+    asked = find_observables(experiment.observables)
+    sizes = list(
+        itertools.product(
+            experiment.sweep.get("model.spins", [model.spins]),
+            experiment.sweep.get("model.modes", [model.modes]),
+        )
+    )
+    total = 0
+    for spins, modes in sizes:
+        rows = _rows(experiment, spins, modes)
+        affordable_couplings(rows, modes)
+        extents = {"spin": rows, "mode": modes, "pattern": modes}
+        answers = sum(math.prod(extents.get(dim, 1) for dim in item.dims) for item in asked)
+        total += BYTES_PER_COUPLING * rows * modes + 16 * times * answers
+    most_spins, most_modes = map(max, zip(*sizes, strict=True))
+    affordable(
+        "experiment",
+        f"{members} members of {most_spins} spins, {most_modes} modes and {times} times",
+        total * (members // len(sizes)),
+    )
+
+
+def _rows(experiment: Experiment, spins: int, modes: int) -> int:
+    """Rows of couplings of one member; too many of a limit are refused when they are made."""
+    model = experiment.model
+    if not experiment.thermodynamic or not isinstance(model, RandomDicke):
+        return spins
+    if model.couplings.matrix() is not None:
+        return spins
+    values, _ = model.couplings.levels()
+    rows: int = min(len(values) ** min(modes, 1000), 2**27 // modes)
+    return rows
+
+
+_BYTES_PER_MEMBER = 10_000
+"""Of the objects that describe a member, whatever its size."""
 
 
 def _draw(point: Experiment, realization: int) -> DickeModel:

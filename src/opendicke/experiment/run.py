@@ -12,8 +12,8 @@ from typing import Any
 import xarray as xr
 
 from opendicke.errors import InputError, StoreError, ValidityWarning, shown
-from opendicke.experiment.experiment import Experiment
-from opendicke.experiment.plan import Cell, cells, grid
+from opendicke.experiment.experiment import Experiment, as_in_files
+from opendicke.experiment.plan import Cell, cells, check_memory, grid
 from opendicke.measure.observables import find_observables
 from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import enforce
@@ -22,7 +22,7 @@ from opendicke.model.reduce import Problem, reduce
 from opendicke.progress import Bar
 from opendicke.results.dataset import as_json, describe, to_dataset
 from opendicke.results.store import check_writable, load, save
-from opendicke.solve import check_question, provenance_of
+from opendicke.solving import check_question, provenance_of
 
 
 def run(
@@ -63,9 +63,10 @@ def run(
         raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")
     identity = describe_experiment(experiment)
     if store is not None:
-        if Path(store).exists() and not overwrite:
-            return _finished(Path(store), identity)
-        check_writable(store, overwrite=overwrite)
+        path = check_writable(store, overwrite=True)
+        if path.exists() and not overwrite:
+            return _finished(path, identity)
+    check_memory(experiment)
     asked = find_observables(experiment.observables)
     members = list(cells(experiment))
     problems = _problems(members, experiment, validity)
@@ -117,7 +118,7 @@ def _problems(members: list[Cell], experiment: Experiment, validity: str) -> lis
     problems, seen = [], set()
     for cell in members:
         check_question(cell.model, cell.state, cell.method, experiment.observables)
-        problem = reduce(cell.model, cell.state)
+        problem = as_in_files(reduce, cell.model, cell.state)
         assessment = cell.method.assess(problem, experiment.times)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

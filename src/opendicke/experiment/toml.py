@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args
+from typing import Annotated, Any, Literal, Union, get_args, get_type_hints
 
 import numpy as np
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from opendicke.errors import InputError, nearest, shown
-from opendicke.experiment.experiment import Experiment
+from opendicke.experiment.experiment import Experiment, as_in_files
 from opendicke.methods.base import AbstractMethod
 from opendicke.methods.mean_field import MeanField
 from opendicke.model import couplings as distributions
@@ -25,6 +26,8 @@ METHODS: dict[str, type[AbstractMethod]] = {kind.kind: kind for kind in (MeanFie
 
 Number = float | list[float]
 _MOST_BYTES = 50_000_000
+_DEEPEST = 16
+_LONGEST = 1000
 
 
 class Table(BaseModel):
@@ -101,8 +104,10 @@ class TimesTable(Table):
 
 def _method_table(method: type[AbstractMethod]) -> type[Table]:
     """The table of a method follows from the fields of its settings."""
-    settings = method.__dataclass_fields__
-    fields: dict[str, Any] = {name: (Any, item.default) for name, item in settings.items()}
+    hints = get_type_hints(method)
+    fields: dict[str, Any] = {
+        item.name: (hints[item.name], item.default) for item in dataclasses.fields(method)
+    }
     fields["kind"] = (Literal[method.kind], ...)
     return create_model(f"{method.__name__}Table", __base__=Table, **fields)
 
@@ -122,9 +127,13 @@ class ExperimentTable(Table):
 def read_experiment(path: Path) -> Experiment:
     """Read, check and build; see `Experiment.from_toml`."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
             raise InputError("file", f"have at most {_MOST_BYTES} bytes", f"`{path}` has more")
-        text = path.read_bytes().decode("utf-8")
+        text = content.decode("utf-8")
+    except InputError:
+        raise
     except UnicodeDecodeError:
         raise InputError("file", "be text in UTF-8", f"`{path}` was not") from None
     except (OSError, ValueError) as error:
@@ -137,8 +146,10 @@ def parse_experiment(text: str, folder: Path, name: str = "experiment") -> Exper
     """Build an experiment from the text of a file in `folder`."""
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError("file", "be valid TOML", f"`{name}` was not: {error}") from None
+    except (ValueError, RecursionError) as error:
+        reason = shown(str(error), 200)
+        raise InputError("file", "be valid TOML", f"`{name}` was not: {reason}") from None
+    _check_plain(document)
     try:
         table = ExperimentTable.model_validate(document)
     except ValidationError as error:
@@ -151,9 +162,42 @@ def parse_experiment(text: str, folder: Path, name: str = "experiment") -> Exper
         observables=table.observables,
         realizations=table.realizations,
         seed=table.seed,
-        sweep=table.sweep,
+        sweep={
+            path: list(map(_complex, values)) if path == "state.displacement" else values
+            for path, values in table.sweep.items()
+        },
         thermodynamic=table.thermodynamic,
     )
+
+
+def _check_plain(document: dict[str, Any]) -> None:
+    """Refuse what no experiment needs and no sentence could quote."""
+    left: list[tuple[str, Any, int]] = [("file", document, 0)]
+    while left:
+        place, value, depth = left.pop()
+        if depth > _DEEPEST:
+            raise InputError(place, f"be nested at most {_DEEPEST} deep", "was nested deeper")
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if len(key) > _LONGEST or not _one_line(key):
+                    raise InputError(
+                        place,
+                        f"have keys of one line, at most {_LONGEST} long",
+                        f"had {shown(key)}",
+                    )
+                left.append((key if place == "file" else f"{place}.{key}", item, depth + 1))
+        elif isinstance(value, list):
+            left.extend((place, item, depth + 1) for item in value)
+        elif isinstance(value, str) and (len(value) > _LONGEST or not _one_line(value)):
+            raise InputError(
+                place, f"be text of one line, at most {_LONGEST} long", f"was {shown(value)}"
+            )
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise InputError(place, "hold integers of at most 64 bits", "had a larger one")
+
+
+def _one_line(text: str) -> bool:
+    return len(f"{text}.".splitlines()) == 1 and all(c >= " " and c != "\x7f" for c in text)
 
 
 def _within(place: str, build: Any, *args: Any) -> Any:
@@ -161,7 +205,8 @@ def _within(place: str, build: Any, *args: Any) -> Any:
     try:
         return build(*args)
     except InputError as error:
-        raise InputError(f"{place}.{error.argument}", error.requirement, error.received) from None
+        where = place if error.argument == "file" else f"{place}.{error.argument}"
+        raise InputError(where, error.requirement, error.received) from None
 
 
 def _model(table: ModelTable, folder: Path) -> RandomDicke:
@@ -193,22 +238,22 @@ def _state(table: StateTable) -> ProductState:
     for name, owner in owners.items():
         if getattr(table, name) is not None and given[0] != owner:
             raise InputError(name, f"be given with `{owner}` only", f"came with `{given[0]}`")
-    spins: Any
-    match given[0]:
-        case "spins":
-            spins = Polarized(str(table.spins))
-        case "pattern":
-            spins = Pattern(table.pattern or 0, table.flipped or 0.0, table.seed or 0)
-        case "bloch":
-            spins = Bloch(table.bloch)
-        case _:
-            spins = Configuration(table.configuration, table.axis or "z")
     return ProductState(
-        spins,
+        as_in_files(_spins, table),
         bosons=table.bosons,
         displacement=_complex(table.displacement),
         occupation=table.occupation,
     )
+
+
+def _spins(table: StateTable) -> Any:
+    if table.spins is not None:
+        return Polarized(table.spins)
+    if table.pattern is not None:
+        return Pattern(table.pattern, table.flipped or 0.0, table.seed or 0)
+    if table.bloch is not None:
+        return Bloch(table.bloch)
+    return Configuration(table.configuration, table.axis or "z")
 
 
 def _complex(value: Any) -> Any:
@@ -229,8 +274,12 @@ def _times(table: TimesTable | list[float]) -> Array:
         raise InputError(
             "times.stop", f"be larger than `start` ({table.start:g})", f"was {table.stop:g}"
         )
-    if not np.isfinite([table.start, table.stop]).all():
-        raise InputError("times.stop", "be finite, as `start`", f"was {table.stop}")
+    if not np.isfinite(table.stop - table.start):
+        raise InputError(
+            "times.stop",
+            f"be at a finite distance from `start` ({table.start:g})",
+            f"was {table.stop:g}",
+        )
     return np.linspace(table.start, table.stop, table.points)
 
 
@@ -251,18 +300,22 @@ def _method(settings: dict[str, Any]) -> AbstractMethod:
 
 def _sentence(error: ValidationError, table: type[BaseModel], document: Any) -> InputError:
     """The first complaint of a validation as one sentence with the place in the file."""
-    first = error.errors(include_url=False)[0]
-    place = [str(part) for part in first["loc"] if part not in _BRANCHES]
-    where = ".".join(place) or "file"
-    kind = first["type"]
+    # Of the branches of a union, the one that went deepest is what the user meant; a key that is
+    # unknown tells more than the one that is missing for it.
+    first = max(
+        error.errors(include_url=False),
+        key=lambda complaint: (len(complaint["loc"]), complaint["type"] == "extra_forbidden"),
+    )
+    kind, place = first["type"], [str(part) for part in first["loc"]]
     if kind == "extra_forbidden":
-        parent = ".".join(place[:-1])
-        known = set(_keys_at(table, [str(part) for part in first["loc"][:-1]]))
+        *parents, name = place
+        keys = _keys_at(table, parents)
         return InputError(
-            parent or "file",
+            ".".join(part for part in parents if part not in _BRANCHES) or "file",
             "hold only known keys",
-            nearest(place[-1], known) if known else f"had `{place[-1]}`",
+            nearest(name, keys) if keys else f"had `{name}`",
         )
+    where = ".".join(part for part in place if part not in _BRANCHES) or "file"
     if kind in ("missing", "union_tag_not_found"):
         suffix = ".kind" if kind == "union_tag_not_found" else ""
         return InputError(where + suffix, "be given", "was missing")
@@ -270,6 +323,9 @@ def _sentence(error: ValidationError, table: type[BaseModel], document: Any) -> 
         given = first["ctx"]["tag"]
         known = {name.strip(" '") for name in first["ctx"]["expected_tags"].split(",")}
         return InputError(f"{where}.kind", "be a known kind", nearest(given, known))
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        wanted = "be a table or a list" if place[-1] == "TimesTable" else "be a table"
+        return InputError(where, wanted, f"was {shown(first['input'])}")
     requirement = first["msg"].removeprefix("Input should ")
     return InputError(
         where, requirement[:1].lower() + requirement[1:], f"was {shown(first['input'])}"
@@ -363,10 +419,9 @@ def _couplings_table(couplings: distributions.Couplings) -> dict[str, Any]:
         if couplings.strength is not None:
             table["strength"] = couplings.strength
         return table
-    settings = couplings.__dataclass_fields__  # type: ignore[attr-defined]
-    for name in settings:
-        value = getattr(couplings, name)
-        table[name] = list(value) if isinstance(value, tuple) else value
+    for item in dataclasses.fields(couplings):
+        value = getattr(couplings, item.name)
+        table[item.name] = list(value) if isinstance(value, tuple) else value
     return table
 
 

@@ -21,7 +21,7 @@ from opendicke.measure.observables import (
 from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
 from opendicke.methods.splitting import SCHEMES
-from opendicke.model.checks import Array, real
+from opendicke.model.checks import Array, integer, real
 from opendicke.model.dicke import DickeModel
 from opendicke.model.reduce import Problem
 from opendicke.model.state import Pattern, ProductState
@@ -71,7 +71,7 @@ class MeanField(AbstractMethod):
         object.__setattr__(
             self, "tolerance", real("tolerance", self.tolerance, least=1e-12, most=0.1)
         )
-        if isinstance(self.order, bool) or self.order not in SCHEMES:
+        if integer("order", self.order) not in SCHEMES:
             known = " or ".join(str(order) for order in SCHEMES)
             raise InputError("order", f"be {known}", f"was {shown(self.order)}")
         if self.step is not None:

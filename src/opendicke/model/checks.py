@@ -91,7 +91,7 @@ def real(
     try:
         number = float(scalar)
     except OverflowError:
-        number = math.copysign(math.inf, scalar)
+        raise InputError(name, "be finite", f"was {shown(value)}") from None
     if not math.isfinite(number):
         raise InputError(name, "be finite", f"was {number}")
     if above is not None and number <= above:

@@ -15,6 +15,7 @@ from opendicke.model.checks import Array, frozen, numeric_array, real
 from opendicke.model.files import Matrix, read_matrix
 
 
+@dataclass(frozen=True)
 class Couplings(ABC):
     """A distribution of couplings. A new one defines `draw`; it holds settings only."""
 

@@ -146,7 +146,7 @@ class DickeModel:
 
     @property
     def damping(self) -> Array:
-        """`loss − gain` per mode, (M,): twice the decay rate of the complex amplitude."""
+        """`loss − gain` per mode, (M,), twice the decay rate of the complex amplitude."""
         return np.asarray(self.loss - self.gain)
 
     @property
@@ -158,7 +158,7 @@ class DickeModel:
 
     @property
     def pattern_matrix(self) -> Array:
-        """Patterns (P, N): those the model carries, else the signs of its couplings."""
+        """Patterns (P, N), those the model carries or else the signs of its couplings."""
         if self.patterns is not None:
             return np.asarray(self.patterns)
         return np.asarray(np.sign(self.couplings).T)

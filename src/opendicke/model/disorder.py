@@ -17,6 +17,12 @@ BYTES_PER_COUPLING = 24
 """Variates, couplings and their copy in a model, in double precision."""
 
 
+def affordable_couplings(spins: int, modes: int) -> None:
+    """Refuse more couplings than the memory of this machine holds."""
+    what = f"couplings of {spins} spins and {modes} modes"
+    affordable("spins", what, BYTES_PER_COUPLING * spins * modes)
+
+
 @dataclass(frozen=True, eq=False)
 class RandomDicke:
     """A distribution of Dicke models, drawn reproducibly.
@@ -91,11 +97,7 @@ class RandomDicke:
         assert self.spins is not None
         assert self.modes is not None
         matrix = self.couplings.matrix()
-        affordable(
-            "spins",
-            f"couplings of {self.spins} spins and {self.modes} modes",
-            BYTES_PER_COUPLING * self.spins * self.modes,
-        )
+        affordable_couplings(self.spins, self.modes)
         if matrix is None:
             variates = disorder_variates(seed, realization, self.spins, self.modes)
         else:

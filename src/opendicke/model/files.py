@@ -89,7 +89,9 @@ def _read_csv(path: Path) -> Array:
             rows.append([float(field) for field in line.split(",")])
         except ValueError:
             raise InputError(
-                "path", "hold comma-separated numbers", f"line {number} of `{path}` was {shown(line)}"
+                "path",
+                "hold comma-separated numbers",
+                f"line {number} of `{path}` was {shown(line)}",
             ) from None
         if len(rows[-1]) != len(rows[0]):
             raise InputError(

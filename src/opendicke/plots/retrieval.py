@@ -48,10 +48,11 @@ def retrieval(dataset: xr.Dataset, most_rows: int = 6) -> Any:
             squeeze=False,
             width_ratios=[2.6, *[1] * len(moments)],
         )
-        for row, place in zip(panels, places, strict=True):
+        for number, place in enumerate(places):
+            row = panels[number]
             at = dict(zip(members, place, strict=True))
             _overlaps(row[0], dataset, at)
-            image = _pictures(row[1:], dataset, spins.isel(at), moments, row is panels[0])
+            image = _pictures(row[1:], dataset, spins.isel(at), moments, number == 0)
         entries, labels = panels[0][0].get_legend_handles_labels()
         panels[-1][0].set_xlabel("time")
         labels = [f"overlap with {labels[0]}", *labels[1:]]

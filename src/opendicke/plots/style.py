@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +47,23 @@ def check_figure_path(path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise InputError("figure", f"end in {', '.join(FORMATS)}", f"was `{path}`")
+    if os.path.isdir(path):  # unlike Path.is_dir, never raises
+        raise InputError("figure", "be a file", f"`{path}` was a folder")
     return path
 
 
 def save_figure(figure: Any, path: str | Path) -> Path:
-    """Write a figure; the folder is made if need be."""
+    """Write a figure, whole or not at all; the folder is made if need be."""
     path = check_figure_path(path)
+    partial = path.with_name(f".{uuid.uuid4().hex[:8]}.new{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with style():
-            figure.savefig(path)
+            figure.savefig(partial)
+        partial.replace(path)
     except OSError as error:
         raise StoreError(f"`{path}` cannot be written: {error.strerror or error}.") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink()
     return path

@@ -37,6 +37,7 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
 
 def check_folder(path: str | Path) -> None:
     """Refuse a path in which, or in the nearest existing parent of which, nothing can be made."""
+    _exists(Path(path))
     folder = Path(path).absolute().parent
     while not _exists(folder):
         folder = folder.parent
@@ -106,7 +107,7 @@ def load(path: str | Path) -> xr.Dataset:
     found = dataset.attrs.get("format")
     if not isinstance(found, Integral) or not _describes(dataset.attrs.get("experiment")):
         raise StoreError(f"`{path}` was not written by opendicke.")
-    if found > FORMAT:
+    if int(found) > FORMAT:
         raise StoreError(
             f"`{path}` has format {found}; this version reads up to {FORMAT}: please update."
         )

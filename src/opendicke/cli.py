@@ -122,6 +122,9 @@ def plot(
     typer.echo(f"figure saved in {figure}")
 
 
+_INTERRUPTED = 130
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
     from opendicke.errors import InputError, StoreError, ValidityError
@@ -133,18 +136,16 @@ def main(arguments: list[str] | None = None) -> int:
     except (InputError, StoreError, ValidityError) as error:
         typer.echo(f"Error: {error}", err=True)
         return 2
-    except typer.Abort:
-        typer.echo("Interrupted.", err=True)
-        return 130
-    except KeyboardInterrupt:
-        typer.echo("Interrupted.", err=True)
-        return 130
+    except (typer.Abort, KeyboardInterrupt):
+        outcome = _INTERRUPTED
     except Exception as error:
         shown = getattr(error, "format_message", None)  # a usage error of the command line
         if shown is None:
             raise
         typer.echo(f"Error: {shown()}", err=True)
         return int(getattr(error, "exit_code", 2))
+    if outcome == _INTERRUPTED:  # also how typer reports it
+        typer.echo("Interrupted.", err=True)
     return outcome if isinstance(outcome, int) else 0
 
 

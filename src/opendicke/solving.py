@@ -6,6 +6,7 @@ import time as clock
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -133,11 +134,10 @@ def check_question(
 
 def provenance_of(experiment: Mapping[str, Any], *, seed: int, seconds: float) -> dict[str, Any]:
     """The attributes that say where a dataset comes from."""
-    import opendicke
     from opendicke.methods.runtime import device_name
 
     return {
-        "opendicke_version": opendicke.__version__,
+        "opendicke_version": version("opendicke"),
         "experiment": experiment,
         "seed": seed,
         "wall_time_seconds": seconds,

@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 import opendicke as od
 from opendicke.cli import main
 from opendicke.experiment.plan import check_memory
-from opendicke.experiment.toml import experiment_table
 
 MEMORY_LIMIT = 2 * 10**9
 """Bytes that reading a file may take, far below what the numbers in it ask for."""
@@ -196,7 +195,7 @@ def test_an_experiment_or_one_sentence(content: bytes) -> None:
         return
     with contextlib.suppress(od.InputError):  # planning it is cheap, or refused in the same way
         check_memory(found)
-    table = experiment_table(found)
+    table = found.to_table()
     assert table["seed"] == found.seed
 
 

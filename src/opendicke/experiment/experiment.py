@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,8 +19,6 @@ from opendicke.model.dicke import DickeModel
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.state import DIRECTIONS, Pattern, Polarized, ProductState
 from opendicke.solving import DEFAULT_OBSERVABLES, check_times
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,25 +117,28 @@ class Experiment:
         InputError
             For anything the file gets wrong, with the place in the file as argument name.
         """
-        from opendicke.experiment.toml import read_experiment
+        from opendicke.experiment.reading import read_parts
 
-        return read_experiment(Path(path))
+        return cls(**read_parts(Path(path)))
 
     def to_toml(self) -> str:
         """The experiment as text from which `from_toml` makes the same experiment again."""
-        from opendicke.experiment.toml import write_experiment
+        import tomli_w
 
-        return write_experiment(self)
+        return tomli_w.dumps(self.to_table())
 
+    def to_table(self) -> dict[str, Any]:
+        """The experiment as the nested tables of its file.
 
-def as_in_files(build: Callable[..., T], *args: Any) -> T:
-    """Build something; a complaint names parameters of the state as experiment files do."""
-    try:
-        return build(*args)
-    except InputError as error:
-        names = {"direction": "spins", "vectors": "bloch", "values": "configuration"}
-        name = names.get(error.argument, error.argument)
-        raise InputError(name, error.requirement, error.received) from None
+        Raises
+        ------
+        InputError
+            If the model is one that no file can hold.
+        """
+        from opendicke.experiment.writing import experiment_table
+
+        parts = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return experiment_table(**parts)
 
 
 _TARGETS = ("model", "state", "method")

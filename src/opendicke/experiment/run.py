@@ -12,8 +12,9 @@ from typing import Any
 import xarray as xr
 
 from opendicke.errors import InputError, StoreError, ValidityWarning, shown
-from opendicke.experiment.experiment import Experiment, as_in_files
+from opendicke.experiment.experiment import Experiment
 from opendicke.experiment.plan import Cell, cells, check_memory, grid
+from opendicke.experiment.reading import as_in_files
 from opendicke.measure.observables import find_observables
 from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import enforce
@@ -85,10 +86,8 @@ def run(
 
 def describe_experiment(experiment: Experiment) -> dict[str, Any]:
     """The experiment as plain data: the tables of its file where it has one."""
-    from opendicke.experiment.toml import experiment_table
-
     try:
-        table = experiment_table(experiment)
+        table = experiment.to_table()
         given = experiment.model.couplings
         if isinstance(given, Fixed) and given.path:  # what the file holds counts, not its place
             place = {"path": Path(given.path).name, "content": describe(given.array)}

@@ -164,7 +164,8 @@ def _critical(dataset: xr.Dataset) -> float | None:
 
 
 def _caption(dataset: xr.Dataset) -> str:
-    flipped = dataset["flipped"].values if "flipped" in dataset.coords else np.zeros(1)
+    fixed = _parameters(dataset, {}).get("flipped", 0.0)
+    flipped = dataset["flipped"].values if "flipped" in dataset.coords else np.array(fixed)
     text = "A stored pattern is kept above the critical coupling and lost below it."
     if (flipped > 0).any():
         text += (

@@ -513,3 +513,27 @@ def test_solve_is_a_function_whatever_was_imported_before() -> None:
     assert callable(od.solve)
     assert callable(od.reduce)
     assert callable(od.run)
+
+
+def test_swept_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    """Coupling files named in a sweep are found beside the experiment file."""
+    for name, value in [("a", 0.5), ("b", 1.0)]:
+        np.save(tmp_path / f"{name}.npy", np.full((2, 1), value))
+    text = """
+observables = ["sz"]
+times = [0.0, 1.0]
+[model]
+couplings = { kind = "fixed", path = "a.npy" }
+frequencies = 1.0
+[state]
+spins = "+z"
+[method]
+kind = "mean-field"
+[sweep]
+"model.couplings.path" = ["a.npy", "b.npy"]
+"""
+    (tmp_path / "e.toml").write_text(text)
+    found = [
+        cell.model.couplings[0, 0] for cell in cells(od.Experiment.from_toml(tmp_path / "e.toml"))
+    ]
+    assert found == [0.5, 1.0]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import opendicke as od
 
@@ -255,7 +257,7 @@ STATE: list[tuple[Call, str, str, str]] = [
 
 QUESTION: list[tuple[Call, str, str, str]] = [
     (lambda: od.MeanField(tolerance=0), "tolerance", "be at least 1e-12", "was 0"),
-    (lambda: od.MeanField(tolerance=1), "tolerance", "be at most 0.1", "was 1"),
+    (lambda: od.MeanField(tolerance=1), "tolerance", "be at most 0.01", "was 1"),
     (lambda: od.MeanField(tolerance="a"), "tolerance", "be a real number", "was 'a'"),  # type: ignore[arg-type]
     (lambda: od.MeanField(order=3), "order", "be 2 or 4", "was 3"),
     (lambda: od.MeanField(order="4"), "order", "be an integer", "was '4'"),  # type: ignore[arg-type]
@@ -360,6 +362,7 @@ EXPERIMENT: list[tuple[Call, str, str, str]] = [
         "was 2",
     ),
     (lambda: experiment(seed=-1), "seed", "be at least 0", "was -1"),
+    (lambda: experiment(seed=2**63), "seed", "be below 2^63", "was 9223372036854775808"),
     (lambda: experiment(seed=1.0), "seed", "be an integer", "was 1.0"),
     (lambda: experiment(seed=False), "seed", "be an integer", "was False"),
     (lambda: experiment(thermodynamic=1), "thermodynamic", "be true or false", "was 1"),
@@ -453,8 +456,9 @@ def test_the_sentence_says_which_what_and_what_was(case: tuple[Call, str, str, s
         (od.SpinTerm("w", np.ones(2)), "axis of", "be a known word", "was `w`"),
         (od.PhotonTerm(np.ones(2)), "weights of", "3 entries", "had shape (2,)"),
         (od.PhotonTerm(["a", "b", "c"]), "weights of", "real numbers", "['a', 'b', 'c']"),
-        (od.SpinTerm("z"), "", "give terms with the dimensions ()", "gave one with 1"),
-        (od.SpinTerm("z", np.ones((3, 2))), "", "dimensions ()", "gave one with 1"),
+        (od.SpinTerm("z"), "", "give terms with the dimensions ()", "of shape (2,)"),
+        (od.SpinTerm("z", np.ones((3, 2))), "", "dimensions ()", "of shape (3,)"),
+        ([od.SpinTerm("z", [1, 1]), od.PhotonTerm()], "", "terms of one shape", "() and (3,)"),
         (3, "", "return a term or a list of terms", "gave 3"),
         ([], "", "return a term or a list of terms", "gave []"),
         ([od.SpinTerm("z", np.ones(2)), "sx"], "", "be made of terms", "gave 'sx'"),
@@ -467,6 +471,36 @@ def test_observables_of_ones_own_are_checked(
     od.observable("mine")(lambda _: terms)
     name = f"{argument} observable mine".strip()
     refuses(lambda: ask(observables=["mine"]), name, requirement, received, od.InputError)
+
+
+@pytest.mark.parametrize(
+    ("call", "argument", "requirement", "received"),
+    [
+        (lambda: od.reduce(ensemble(), UP), "model", "be a DickeModel", "was RandomDicke("),
+        (lambda: od.reduce(model(), "+x"), "state", "be a ProductState", "was '+x'"),
+        (lambda: od.InteractionTerm("a"), "scale", "be a real number", "was 'a'"),
+        (lambda: od.IsingTerm(np.inf), "scale", "be finite", "was inf"),
+        (lambda: od.observable("a", dims=("time",)), "dims", "other than time", "was ('time',)"),
+        (lambda: od.observable("a", dims=("b", "b")), "dims", "be distinct names", "'b', 'b'"),
+        (lambda: od.critical_coupling(1, 0, 1), "frequency", "not be zero", "was 0"),
+    ],
+)
+def test_parts_on_their_own(call: Call, argument: str, requirement: str, received: str) -> None:
+    """What is called without `solve` checks its arguments too."""
+    refuses(call, argument, requirement, received, od.InputError)
+
+
+def test_a_dimension_of_the_library_has_its_size(registry: dict[str, Any]) -> None:
+    """Weights along `spin` are as many as there are spins."""
+    od.observable("mine", dims=("spin",))(lambda _: od.SpinTerm("z", np.ones((3, 2))))
+    wanted = ("have 2 entries along `spin`", "had 3")
+    refuses(lambda: ask(observables=["mine"]), "observable mine", *wanted, od.InputError)
+
+
+def test_couplings_beyond_all_steps_are_refused() -> None:
+    """Where no affordable step could follow the motion, mean field says so beforehand."""
+    with pytest.raises(od.ValidityError, match="at most 1e\\+07 are made"):
+        ask(model=model(couplings=np.full((2, 3), 1e300)))
 
 
 @pytest.mark.parametrize(
@@ -483,6 +517,15 @@ def test_names_of_observables(registry: dict[str, Any], name: str, received: str
 def test_exceptions_are_value_errors(known: str) -> None:
     """`except ValueError` catches them all."""
     assert issubclass(getattr(od, known), ValueError)
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_what_no_store_can_hold(suffix: str, tmp_path: Path) -> None:
+    """A dataset with contents of no known type is a StoreError, and leaves nothing behind."""
+    dataset = xr.Dataset({"a": ("t", np.array([object()]))}, attrs={"format": 1})
+    with pytest.raises(od.StoreError, match="cannot be written"):
+        od.save(dataset, tmp_path / f"a{suffix}")
+    assert not list(tmp_path.iterdir())
 
 
 def test_huge_sizes_are_cheap_until_they_are_drawn() -> None:

@@ -330,7 +330,7 @@ TEXTS: dict[str, tuple[str, tuple[str, ...]]] = {
         changed("tolerance = 1e-3", "order = [4]"),
         ("`method.order` must be a valid integer",),
     ),
-    "tolerance too large": (changed("1e-3", "2.0"), ("`method.tolerance` must be at most 0.1",)),
+    "tolerance too large": (changed("1e-3", "2.0"), ("`method.tolerance` must be at most 0.01",)),
     "step zero": (
         changed("tolerance = 1e-3", "step = 0.0"),
         ("`method.step` must be larger than 0",),

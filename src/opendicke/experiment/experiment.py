@@ -72,7 +72,8 @@ class Experiment:
         names = tuple(item.name for item in find_observables(names))
         object.__setattr__(self, "observables", names)
         integer("realizations", self.realizations, least=1)
-        integer("seed", self.seed)
+        if integer("seed", self.seed) >= 2**63:
+            raise InputError("seed", "be below 2^63, as stores hold it", f"was {shown(self.seed)}")
         if not isinstance(self.thermodynamic, bool):
             raise InputError("thermodynamic", "be true or false", f"was {self.thermodynamic!r}")
         ensemble = (

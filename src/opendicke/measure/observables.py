@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from opendicke.errors import InputError, nearest, shown
-from opendicke.model.checks import Array, choice, numeric_array
+from opendicke.model.checks import Array, choice, numeric_array, real
 from opendicke.model.dicke import AXES, DickeModel
 
 
@@ -49,6 +49,9 @@ class InteractionTerm:
 
     scale: float = 1.0
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", real("scale", self.scale))
+
 
 @dataclass(frozen=True)
 class IsingTerm:
@@ -56,6 +59,9 @@ class IsingTerm:
     g_{j\lambda}}{\omega_\lambda^2 + \Gamma_\lambda^2/4} Z_i Z_j`."""
 
     scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", real("scale", self.scale))
 
 
 Term = SpinTerm | PhotonTerm | QuadratureTerm | InteractionTerm | IsingTerm
@@ -88,35 +94,49 @@ class Observable:
             raise InputError(
                 f"observable {self.name}", "return a term or a list of terms", f"gave {shown(made)}"
             )
-        return tuple(self._checked(term, model) for term in terms)
-
-    def _checked(self, term: object, model: DickeModel) -> Term:
-        if not isinstance(term, Term):
-            raise InputError(f"observable {self.name}", "be made of terms", f"gave {shown(term)}")
-        if isinstance(term, (InteractionTerm, IsingTerm)):
-            rank = 0
-        else:
-            if isinstance(term, SpinTerm):
-                choice(f"axis of observable {self.name}", term.axis, AXES)
-            if term.weights is None:
-                rank = 1
-            else:
-                size = model.spins if isinstance(term, SpinTerm) else model.modes
-                weights = numeric_array(f"weights of observable {self.name}", term.weights)
-                if weights.shape[-1:] != (size,):
-                    raise InputError(
-                        f"weights of observable {self.name}",
-                        f"have {size} entries in the last dimension",
-                        f"had shape {weights.shape}",
-                    )
-                rank = weights.ndim - 1
-        if rank != len(self.dims):
+        shapes = [self._shape(term, model) for term in terms]
+        for shape in shapes:
+            if shape != shapes[0]:
+                raise InputError(
+                    f"observable {self.name}",
+                    "give terms of one shape",
+                    f"gave the shapes {shapes[0]} and {shape}",
+                )
+        if len(shapes[0]) != len(self.dims):
             raise InputError(
                 f"observable {self.name}",
                 f"give terms with the dimensions {self.dims}",
-                f"gave one with {rank}",
+                f"gave one of shape {shapes[0]}",
             )
-        return term
+        extents = {"spin": model.spins, "mode": model.modes}
+        for dim, size in zip(self.dims, shapes[0], strict=True):
+            if size != extents.get(dim, size):
+                raise InputError(
+                    f"observable {self.name}",
+                    f"have {extents[dim]} entries along `{dim}`",
+                    f"had {size}",
+                )
+        return tuple(terms)
+
+    def _shape(self, term: object, model: DickeModel) -> tuple[int, ...]:
+        """Dimensions of a term's answer besides time."""
+        if not isinstance(term, Term):
+            raise InputError(f"observable {self.name}", "be made of terms", f"gave {shown(term)}")
+        if isinstance(term, (InteractionTerm, IsingTerm)):
+            return ()
+        if isinstance(term, SpinTerm):
+            choice(f"axis of observable {self.name}", term.axis, AXES)
+        size = model.spins if isinstance(term, SpinTerm) else model.modes
+        if term.weights is None:
+            return (size,)
+        weights = numeric_array(f"weights of observable {self.name}", term.weights)
+        if weights.shape[-1:] != (size,):
+            raise InputError(
+                f"weights of observable {self.name}",
+                f"have {size} entries in the last dimension",
+                f"had shape {weights.shape}",
+            )
+        return tuple(weights.shape[:-1])
 
 
 _registry: dict[str, Observable] = {}
@@ -157,6 +177,12 @@ def observable(
     ...     weights[1, model.spins // 2 :] = 2 / model.spins
     ...     return od.SpinTerm("z", weights)
     """
+
+    taken = {"time", "realization"} & set(dims)
+    if taken or len(set(dims)) != len(dims):
+        raise InputError(
+            "dims", "be distinct names other than time and realization", f"was {shown(dims)}"
+        )
 
     def register(build: Builder) -> Builder:
         label = str(name or getattr(build, "__name__", ""))

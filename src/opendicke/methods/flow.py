@@ -13,7 +13,8 @@ with closed forms:
   \mathrm{Re}\,a_\lambda\,dt`.
 - *Field.* A spin turns about X by :math:`2 h_k t`.
 
-Both turn spins rigidly, so the lengths of all spins are kept to round-off, at any step. Damping is
+Both turn spins rigidly, so that at any step the lengths of all spins are kept to the round-off of
+a rotation (about 1e-17 a step). Damping is
 exact. The functions describe one trajectory of one problem; batches are made by `vmap`.
 """
 

@@ -50,22 +50,31 @@ segment_program = Program(_segment, static=("order",))
 
 
 def coarse_step(problems: Sequence[Problem]) -> float:
-    """A step at which splitting begins to make sense: one over the fastest turning of a spin."""
-    fastest = 0.0
-    for problem in problems:
-        if not problem.field.any() or not problem.couplings.any():
-            continue  # one of the two flows alone is exact at any step
-        start_z = problem.mean * problem.vectors[:, :, 2]
-        force = (problem.weights[:, None] * start_z).sum(axis=1) @ problem.couplings
-        spread = np.sqrt(problem.weights**2 @ problem.couplings**2)
-        rate = np.abs((problem.loss - problem.gain) / 2 + 1j * problem.frequencies)
-        pull = np.maximum(np.abs(force), spread)
-        size = np.abs(problem.displacement) + np.divide(
-            pull, rate, out=np.zeros_like(pull), where=rate > 0
-        )
-        phi = 2 * np.sqrt(problem.couplings**2 @ size**2)
-        fastest = max(fastest, float((2 * np.abs(problem.field)).max()), float(phi.max()))
+    """A step at which splitting begins to make sense: one over the fastest turning of a spin.
+
+    0 if that turning is too fast for a floating-point number.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        fastest = max((_fastest_turning(problem) for problem in problems), default=0.0)
+    if not np.isfinite(fastest):
+        return 0.0
     return 1.0 / fastest if fastest > 0 else np.inf
+
+
+def _fastest_turning(problem: Problem) -> float:
+    """Estimate of the largest angular velocity of a spin; NaN or infinite if out of range."""
+    if not problem.field.any() or not problem.couplings.any():
+        return 0.0  # one of the two flows alone is exact at any step
+    start_z = problem.mean * problem.vectors[:, :, 2]
+    force = (problem.weights[:, None] * start_z).sum(axis=1) @ problem.couplings
+    spread = np.sqrt(problem.weights**2 @ problem.couplings**2)
+    rate = np.abs((problem.loss - problem.gain) / 2 + 1j * problem.frequencies)
+    pull = np.maximum(np.abs(force), spread)
+    size = np.abs(problem.displacement) + np.divide(
+        pull, rate, out=np.zeros_like(pull), where=rate > 0
+    )
+    phi = 2 * np.sqrt(problem.couplings**2 @ size**2)
+    return float(np.max([np.abs(2 * problem.field).max(), phi.max()]))
 
 
 class Batch:

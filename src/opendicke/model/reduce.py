@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from opendicke.errors import InputError, shown
 from opendicke.model.bright import Modes, bright_modes, unrotated
 from opendicke.model.checks import Array
 from opendicke.model.dicke import DickeModel
@@ -119,6 +120,10 @@ def reduce(
     Problem
         The reduced arrays and the lift back to single spins and modes.
     """
+    if not isinstance(model, DickeModel):
+        raise InputError("model", "be a DickeModel", f"was {shown(model)}")
+    if not isinstance(state, ProductState):
+        raise InputError("state", "be a ProductState", f"was {shown(state)}")
     resolved = state.resolve(model)
     grouping = (
         group_spins(model.couplings, model.field, gauge=gauge)

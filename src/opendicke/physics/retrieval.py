@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from opendicke.errors import InputError
 from opendicke.model.checks import Array
 
 
@@ -25,8 +26,15 @@ def critical_coupling(field: Array | float, frequency: Array | float, loss: Arra
     -------
     array
         g₀ of couplings g₀ G/√N (`Binary`), carollo2021 below Eq. (12).
+
+    Raises
+    ------
+    InputError
+        If a frequency is zero.
     """
     field, frequency, loss = map(np.asarray, (field, frequency, loss))
+    if not frequency.all():
+        raise InputError("frequency", "not be zero", "was 0")
     return np.asarray(np.sqrt(0.5 * np.abs(field / frequency) * (frequency**2 + loss**2 / 4)))
 
 

@@ -63,8 +63,9 @@ def save(dataset: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> P
         else:
             dataset.to_netcdf(partial, engine="h5netcdf")
         _replace(path, partial, former)
-    except OSError as error:
-        raise StoreError(f"`{path}` cannot be written: {error.strerror or error}.") from None
+    except (OSError, TypeError, ValueError) as error:  # the latter: contents of no known type
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"`{path}` cannot be written: {reason}.") from None
     finally:
         _remove(partial)
     return path

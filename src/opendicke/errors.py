@@ -26,6 +26,10 @@ class InputError(ValueError):
         end = "" if received.endswith("?") else "."
         super().__init__(f"Argument `{argument}` must {requirement}, but {received}{end}")
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
+        """Exceptions travel between processes; the sentence is made again from its parts."""
+        return type(self), (self.argument, self.requirement, self.received)
+
 
 class ValidityError(ValueError):
     """A method refuses a question whose answer would be meaningless."""

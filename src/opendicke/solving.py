@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time as clock
 import warnings
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from opendicke.errors import InputError, ValidityWarning, shown
 from opendicke.measure.observables import Observable, find_observables
 from opendicke.measure.raw import Status
 from opendicke.methods.base import AbstractMethod, Assessment, enforce
-from opendicke.model.checks import Array, integer, numeric_array
+from opendicke.model.checks import Array, affordable, numeric_array, seed_of
 from opendicke.model.dicke import DickeModel
 from opendicke.model.reduce import reduce
 from opendicke.model.state import ProductState
@@ -74,7 +75,8 @@ def solve(
     """
     times = check_times(times)
     asked = check_question(model, state, method, observables)
-    key = (integer("seed", seed), 0)
+    key = (seed_of(seed), 0)
+    check_answers(model, asked, times)
     problem = reduce(model, state)
     enforce(method, method.assess(problem, times), validity)
     start = clock.perf_counter()
@@ -112,7 +114,18 @@ def check_times(times: Any) -> Array:
             "be strictly increasing",
             f"entry {place + 1} ({array[place + 1]:g}) follows {array[place]:g}",
         )
+    with np.errstate(over="ignore"):
+        span = array[-1] - array[0]
+    if not np.isfinite(span):
+        raise InputError("times", "span a finite time", f"ran from {array[0]:g} to {array[-1]:g}")
     return array
+
+
+def check_answers(model: DickeModel, asked: tuple[Observable, ...], times: Array) -> None:
+    """Refuse, before anything is computed, answers that no memory would hold."""
+    numbers = sum(math.prod(item.shape(model)) for item in asked)
+    what = f"{len(times)} times of {', '.join(item.name for item in asked)}"
+    affordable("observables", what, 16 * len(times) * numbers)
 
 
 def check_question(
@@ -129,6 +142,15 @@ def check_question(
     asked = find_observables(observables)
     method.check_observables(asked, model)
     method.admits(model, state)
+    extents: dict[str, int] = {}
+    for item in asked:
+        for dim, size in zip(item.dims, item.shape(model), strict=True):
+            if extents.setdefault(dim, size) != size:
+                raise InputError(
+                    "observables",
+                    f"agree on the size of `{dim}`",
+                    f"`{item.name}` has {size} entries and another {extents[dim]}",
+                )
     return asked
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -537,3 +538,35 @@ kind = "mean-field"
         cell.model.couplings[0, 0] for cell in cells(od.Experiment.from_toml(tmp_path / "e.toml"))
     ]
     assert found == [0.5, 1.0]
+
+
+def test_experiments_that_no_file_holds_are_told_apart(tmp_path: Path) -> None:
+    """A complex amplitude for all modes goes into no file; the store still knows what it holds."""
+    parts = {
+        "model": od.RandomDicke(
+            couplings=od.Binary(0.8), spins=6, modes=2, frequencies=1.0, loss=1.0, field=0.5
+        ),
+        "state": od.ProductState.pattern(0, displacement=0.1j),
+        "times": [0.0, 1.0],
+        "method": od.MeanField(),
+        "observables": ["overlap"],
+    }
+    store = tmp_path / "a.zarr"
+    od.run(od.Experiment(**parts), store, validity="ignore")
+    with pytest.raises(od.StoreError, match="another experiment"):
+        od.run(od.Experiment(**parts, thermodynamic=True), store)
+
+
+def test_numpy_numbers_label_a_sweep() -> None:
+    """What `list(np.arange(...))` gives is as good as integers."""
+    experiment = od.Experiment(
+        model=od.RandomDicke(couplings=od.Binary(0.8), spins=6, modes=1, frequencies=1.0),
+        state=od.ProductState.polarized("+z"),
+        times=[0.0, 1.0],
+        method=od.MeanField(order=np.int64(2)),
+        observables=["sz"],
+        seed=np.int64(3),
+        sweep={"model.spins": list(np.array([2, 4]))},
+    )
+    assert tomllib.loads(experiment.to_toml())["sweep"] == {"model.spins": [2, 4]}
+    np.testing.assert_array_equal(od.run(experiment, validity="ignore")["spins"], [2, 4])

@@ -481,7 +481,7 @@ def test_observables_of_ones_own_are_checked(
         (lambda: od.InteractionTerm("a"), "scale", "be a real number", "was 'a'"),
         (lambda: od.IsingTerm(np.inf), "scale", "be finite", "was inf"),
         (lambda: od.observable("a", dims=("time",)), "dims", "other than time", "was ('time',)"),
-        (lambda: od.observable("a", dims=("b", "b")), "dims", "be distinct names", "'b', 'b'"),
+        (lambda: od.observable("a", dims=("b", "b")), "dims", "distinct names", "'b', 'b'"),
         (lambda: od.critical_coupling(1, 0, 1), "frequency", "not be zero", "was 0"),
     ],
 )

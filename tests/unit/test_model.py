@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
@@ -299,3 +300,34 @@ def test_thermodynamic_discrete_and_fixed() -> None:
     for endless in (od.Gaussian(1.0), od.Uniform(1.0)):
         with pytest.raises(od.InputError, match="thermodynamic limit"):
             od.RandomDicke(endless, 4, 2, frequencies=1.0).thermodynamic()
+
+
+@pytest.mark.parametrize("couplings", [od.Binary(0.0), od.Discrete([1, -1], [0.5, 0.5], 0.0)])
+def test_patterns_do_not_depend_on_the_strength(couplings: od.Binary | od.Discrete) -> None:
+    """At zero coupling the patterns are those of any other strength: a sweep may start there."""
+    sizes = {"spins": 50, "modes": 3, "frequencies": 1.0}
+    silent = od.RandomDicke(couplings=couplings, **sizes).draw(seed=3)
+    loud = od.RandomDicke(couplings=od.Binary(-0.7), **sizes).draw(seed=3)
+    np.testing.assert_array_equal(silent.pattern_matrix, loud.pattern_matrix)
+    np.testing.assert_allclose(loud.couplings.T, -0.7 / 50**0.5 * loud.pattern_matrix)
+    limit = od.RandomDicke(couplings=couplings, **sizes).thermodynamic()
+    assert {tuple(row) for row in limit.pattern_matrix.T} == set(product((1, -1), repeat=3))
+
+
+def test_what_a_user_changes_later_does_not_reach_in() -> None:
+    """Ensembles and states keep copies of the arrays they were given."""
+    frequencies, amplitudes = np.array([1.0, 1.0]), np.array([0.5, 0.5j])
+    ensemble = od.RandomDicke(couplings=od.Binary(1.0), spins=4, modes=2, frequencies=frequencies)
+    state = od.ProductState.polarized("+z", displacement=amplitudes)
+    frequencies[:] = 5.0
+    amplitudes[:] = 5.0
+    model = ensemble.draw()
+    np.testing.assert_array_equal(model.frequencies, [1.0, 1.0])
+    np.testing.assert_array_equal(state.resolve(model).displacement, [0.5, 0.5j])
+
+
+def test_errors_travel_between_processes() -> None:
+    """Exceptions of a worker arrive whole."""
+    error = od.InputError("loss", "exceed `gain`", "was 1")
+    copied = copy.copy(error)
+    assert (type(copied), str(copied), copied.argument) == (od.InputError, str(error), "loss")

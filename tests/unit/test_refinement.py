@@ -68,3 +68,27 @@ def test_a_chaotic_member_says_until_when_it_holds() -> None:
     early = times[times <= until]
     fine = od.MeanField(step=0.001).run(problem, early, asked).values["sx"]
     assert np.abs(raw.values["sx"][: len(early)] - fine).max() <= 1e-6
+
+
+@pytest.mark.parametrize(("turns", "coupling"), [(256, 2.0), (512, 5.0), (48, 2.0), (1024, 1.0)])
+def test_steps_in_resonance_with_a_mode_do_not_deceive(turns: int, coupling: float) -> None:
+    """A mode that makes whole turns between output times: errors follow no power of the step.
+
+    The reference resolves the mode with 40 steps a turn.
+    """
+    model = od.DickeModel([[coupling]], 2 * np.pi * turns, field=1.0)
+    problem = od.reduce(model, od.ProductState.polarized("+z", displacement=1.0))
+    times, asked = np.array([0.0, 1.0, 2.0]), od.find_observables(["sx", "sy", "sz"])
+    exact = od.MeanField(step=1 / (40 * turns)).run(problem, times, asked).values
+    found = od.MeanField(1e-6).run(problem, times, asked)
+    assert found.status is Status.OK
+    for name, values in found.values.items():
+        assert np.abs(values - exact[name]).max() <= 1e-6
+    # The control: what the law C τ^p would have made of two steps that do not resolve the mode.
+    rough, finer = (od.MeanField(step=1 / n).run(problem, times, asked).values for n in (4, 32))
+    apart, wrong = (
+        max(np.abs(a[name] - b[name]).max() for name in exact)
+        for a, b in [(rough, finer), (finer, exact)]
+    )
+    if turns == 256:
+        assert wrong > 100 * 2 * apart / (8**4 - 1)

@@ -167,3 +167,18 @@ def test_the_users_own_cache_is_used(tmp_path: Path) -> None:
     found = python(code, OPENDICKE_CACHE=str(ours), WATCHED=str(ours))
     assert found["cache_dir"] == str(mine)
     assert found["files"] == 0
+
+
+def test_other_settings_of_jax_do_not_reach_in() -> None:
+    """Strict promotion, forbidden ranks and a disabled jit are the user's, not the library's."""
+    model = od.DickeModel([[0.4], [0.2]], frequencies=1.0, loss=0.5, field=0.3)
+    question = (model, od.ProductState.polarized("+z"), [0.0, 1.0], od.MeanField())
+    expected = od.solve(*question, ["sz", "photons_mode"], validity="ignore")
+    with (
+        jax.numpy_dtype_promotion("strict"),
+        jax.numpy_rank_promotion("raise"),
+        jax.disable_jit(),
+    ):
+        found = od.solve(*question, ["sz", "photons_mode"], validity="ignore")
+    np.testing.assert_array_equal(found["sz"], expected["sz"])
+    np.testing.assert_array_equal(found["photons_mode"], expected["photons_mode"])

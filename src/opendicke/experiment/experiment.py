@@ -14,7 +14,7 @@ import numpy as np
 from opendicke.errors import InputError, nearest, shown
 from opendicke.measure.observables import find_observables
 from opendicke.methods.base import AbstractMethod
-from opendicke.model.checks import integer
+from opendicke.model.checks import integer, seed_of
 from opendicke.model.dicke import DickeModel
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.state import DIRECTIONS, Pattern, Polarized, ProductState
@@ -71,9 +71,9 @@ class Experiment:
         names = [self.observables] if isinstance(self.observables, str) else self.observables
         names = tuple(item.name for item in find_observables(names))
         object.__setattr__(self, "observables", names)
-        integer("realizations", self.realizations, least=1)
-        if integer("seed", self.seed) >= 2**63:
-            raise InputError("seed", "be below 2^63, as stores hold it", f"was {shown(self.seed)}")
+        realizations = integer("realizations", self.realizations, least=1)
+        object.__setattr__(self, "realizations", realizations)
+        object.__setattr__(self, "seed", seed_of(self.seed))
         if not isinstance(self.thermodynamic, bool):
             raise InputError("thermodynamic", "be true or false", f"was {self.thermodynamic!r}")
         ensemble = (
@@ -97,7 +97,10 @@ class Experiment:
             raise InputError("sweep", "have strings as paths", f"had {shown(path)}")
         if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
             raise InputError(f"sweep.{path}", "be a list of values", f"was {shown(values)}")
-        points = values.tolist() if isinstance(values, np.ndarray) else list(values)
+        points = [
+            value.item() if isinstance(value, np.generic) else value
+            for value in (values.tolist() if isinstance(values, np.ndarray) else values)
+        ]
         if not points:
             raise InputError(f"sweep.{path}", "hold at least one value", "was empty")
         seen = set()

@@ -11,13 +11,13 @@ import numpy as np
 import xarray as xr
 
 from opendicke.experiment.experiment import Experiment, replace_at
-from opendicke.measure.observables import find_observables
+from opendicke.measure.observables import RESERVED, find_observables
 from opendicke.methods.base import AbstractMethod
 from opendicke.model.checks import affordable
 from opendicke.model.dicke import DickeModel
 from opendicke.model.disorder import BYTES_PER_COUPLING, RandomDicke, affordable_couplings
 from opendicke.model.state import ProductState
-from opendicke.results.dataset import RESERVED, words
+from opendicke.results.dataset import words
 
 
 class Cell(NamedTuple):
@@ -84,8 +84,8 @@ def _rows(experiment: Experiment, spins: int, modes: int) -> int:
         return spins
     if model.couplings.matrix() is not None:
         return spins
-    values, _ = model.couplings.levels()
-    rows: int = min(len(values) ** min(modes, 1000), 2**27 // modes)
+    choices = len(model.couplings.levels().values)
+    rows: int = min(choices ** min(modes, 1000), 2**27 // modes)
     return rows
 
 

@@ -81,16 +81,18 @@ def parse_parts(text: str, folder: Path, name: str = "experiment") -> dict[str, 
         "observables": table.observables,
         "realizations": table.realizations,
         "seed": table.seed,
-        "sweep": dict(_axis(path, values, folder) for path, values in table.sweep.items()),
+        "sweep": dict(_axis(path, values, table, folder) for path, values in table.sweep.items()),
         "thermodynamic": table.thermodynamic,
     }
 
 
-def _axis(path: str, values: list[Any], folder: Path) -> tuple[str, list[Any]]:
+def _axis(
+    path: str, values: list[Any], table: ExperimentTable, folder: Path
+) -> tuple[str, list[Any]]:
     """One axis of the sweep, its values written as in the tables above it."""
     if path == "state.displacement":
         return path, [_complex(value) for value in values]
-    if path == "model.couplings.path":
+    if path == "model.couplings.path" and isinstance(table.model.couplings, FixedTable):
         return "model.couplings.values", [
             str(folder / value) if isinstance(value, str) else value for value in values
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time as clock
 import warnings
@@ -69,10 +70,11 @@ def run(
             return _finished(path, identity)
     check_memory(experiment)
     asked = find_observables(experiment.observables)
-    members = list(cells(experiment))
-    problems = _problems(members, experiment, validity)
     start = clock.perf_counter()
-    with Bar(f"{len(members)} members", enabled=progress) as bar:
+    with Bar(type(experiment.method).__name__, enabled=progress) as bar:
+        bar(0.0, "drawing")
+        members = list(cells(experiment))
+        problems = _problems(members, experiment, validity, bar)
         raws = _solve(members, problems, experiment.times, asked, bar)
     provenance = provenance_of(identity, seed=experiment.seed, seconds=clock.perf_counter() - start)
     _report(raws, members)
@@ -84,6 +86,10 @@ def run(
     return dataset
 
 
+_PREPARING = 0.05
+"""Share of the progress bar for drawing and reducing."""
+
+
 def describe_experiment(experiment: Experiment) -> dict[str, Any]:
     """The experiment as plain data: the tables of its file where it has one."""
     try:
@@ -93,10 +99,8 @@ def describe_experiment(experiment: Experiment) -> dict[str, Any]:
             place = {"path": Path(given.path).name, "content": describe(given.array)}
             table["model"]["couplings"] |= place
     except InputError:  # a model that no file can hold
-        names = ("model", "state", "method", "observables", "realizations", "seed")
-        table = {name: describe(getattr(experiment, name)) for name in names}
-        table["times"] = describe(experiment.times)
-        table["sweep"] = describe(dict(experiment.sweep))
+        fields = dataclasses.fields(experiment)
+        table = {item.name: describe(getattr(experiment, item.name)) for item in fields}
     described: dict[str, Any] = json.loads(as_json(describe(table)))
     return described
 
@@ -112,10 +116,13 @@ def _finished(store: Path, identity: dict[str, Any]) -> xr.Dataset:
     return dataset
 
 
-def _problems(members: list[Cell], experiment: Experiment, validity: str) -> list[Problem]:
+def _problems(
+    members: list[Cell], experiment: Experiment, validity: str, bar: Bar
+) -> list[Problem]:
     """Reduce every cell; each distinct verdict is enforced once."""
     problems, seen = [], set()
-    for cell in members:
+    for number, cell in enumerate(members):
+        bar(_PREPARING * number / len(members), "reducing")
         check_question(cell.model, cell.state, cell.method, experiment.observables)
         problem = as_in_files(reduce, cell.model, cell.state)
         assessment = cell.method.assess(problem, experiment.times)
@@ -142,7 +149,8 @@ def _solve(
     for number, (method, chosen) in enumerate(by_method.items()):
 
         def report(share: float, text: str = "", number: int = number) -> None:
-            bar((number + share) / len(by_method), text)
+            solved = (number + share) / len(by_method)
+            bar(_PREPARING + (1 - _PREPARING) * solved, text)
 
         keys = [members[i].key for i in chosen]
         made = method.run_many([problems[i] for i in chosen], times, asked, keys, report)

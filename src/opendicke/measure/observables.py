@@ -7,7 +7,7 @@ method turns them into matrices. Register your own with the decorator `observabl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,14 @@ class Observable:
             raise InputError(
                 f"observable {self.name}", "return a term or a list of terms", f"gave {shown(made)}"
             )
+        self._common_shape(terms, model)
+        return tuple(terms)
+
+    def shape(self, model: DickeModel) -> tuple[int, ...]:
+        """Sizes of the dimensions besides time."""
+        return self._common_shape(self.terms(model), model)
+
+    def _common_shape(self, terms: Sequence[object], model: DickeModel) -> tuple[int, ...]:
         shapes = [self._shape(term, model) for term in terms]
         for shape in shapes:
             if shape != shapes[0]:
@@ -116,7 +124,7 @@ class Observable:
                     f"have {extents[dim]} entries along `{dim}`",
                     f"had {size}",
                 )
-        return tuple(terms)
+        return shapes[0]
 
     def _shape(self, term: object, model: DickeModel) -> tuple[int, ...]:
         """Dimensions of a term's answer besides time."""
@@ -140,6 +148,19 @@ class Observable:
 
 
 _registry: dict[str, Observable] = {}
+
+RESERVED = (
+    "time",
+    "spin",
+    "mode",
+    "pattern",
+    "pattern_name",
+    "realization",
+    "status",
+    "step",
+    "estimated_error",
+)
+"""Names that datasets use themselves."""
 
 
 def observable(
@@ -179,15 +200,19 @@ def observable(
     """
 
     taken = {"time", "realization"} & set(dims)
-    if taken or len(set(dims)) != len(dims):
+    if not isinstance(dims, tuple) or taken or len(set(dims)) != len(dims):
         raise InputError(
-            "dims", "be distinct names other than time and realization", f"was {shown(dims)}"
+            "dims",
+            "be a tuple of distinct names other than time and realization",
+            f"was {shown(dims)}",
         )
 
     def register(build: Builder) -> Builder:
         label = str(name or getattr(build, "__name__", ""))
         if not label.isidentifier():
             raise InputError("name", "be a Python identifier", f"was {shown(label)}")
+        if label in RESERVED or label.endswith("_stderr"):
+            raise InputError("name", "be free for an observable", f"`{label}` is used in datasets")
         if label in _registry and not replace:
             raise InputError("name", "not be taken (or give replace=True)", f"`{label}` is")
         _registry[label] = Observable(

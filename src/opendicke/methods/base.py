@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, ClassVar
 
-from opendicke.errors import InputError, ValidityError, ValidityWarning, nearest
+from opendicke.errors import InputError, ValidityError, ValidityWarning
 from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw
 from opendicke.model.checks import Array, choice
@@ -123,10 +123,3 @@ def enforce(method: AbstractMethod, assessment: Assessment, validity: str) -> No
         warnings.warn(f"{name} is {word} here: {assessment.reason}.", ValidityWarning, stacklevel=3)
     for remark in assessment.remarks:
         warnings.warn(f"{name}: {remark}.", ValidityWarning, stacklevel=3)
-
-
-def method_by_kind(kind: object, known: dict[str, type[AbstractMethod]]) -> type[AbstractMethod]:
-    """The method class of a name in an experiment file."""
-    if not isinstance(kind, str) or kind not in known:
-        raise InputError("method.kind", "be a known method", nearest(str(kind), known))
-    return known[kind]

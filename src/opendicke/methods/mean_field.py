@@ -71,7 +71,8 @@ class MeanField(AbstractMethod):
         object.__setattr__(
             self, "tolerance", real("tolerance", self.tolerance, least=1e-12, most=0.01)
         )
-        if integer("order", self.order) not in SCHEMES:
+        object.__setattr__(self, "order", integer("order", self.order))
+        if self.order not in SCHEMES:
             known = " or ".join(str(order) for order in SCHEMES)
             raise InputError("order", f"be {known}", f"was {shown(self.order)}")
         if self.step is not None:
@@ -147,8 +148,11 @@ class MeanField(AbstractMethod):
 
         If the error at step τ is C τ^p, solutions at r τ and τ differ by (r^p − 1) times the error
         of the better one. Twice that is the estimate where errors have fallen as the order
-        promises; elsewhere the difference itself is. A member whose error repeatedly fails to
-        fall, because its motion is chaotic or round-off is reached, is given up and marked.
+        promises and the step resolves the fastest mode; elsewhere the difference itself is, and
+        while the mode is not resolved two differences in a row must pass.
+        Numbers of steps are coprime from one solution to the next, so that no two of them share a
+        resonance of the step with a fast mode. A member whose error repeatedly fails to fall,
+        because its motion is chaotic or round-off is reached, is given up and marked.
         """
         results: dict[int, Raw] = {}
         active = batch.everyone
@@ -159,25 +163,31 @@ class MeanField(AbstractMethod):
         coarse = _members(batch.integrate(active, counts, part, "first step"), len(active))
         last = np.full((len(active), len(batch.times)), np.inf)
         stalls = np.zeros(len(active), dtype=int)
+        agreed = np.zeros(len(active), dtype=bool)
         while len(active):
-            counts = counts * ratio
+            finer = np.where(counts > 0, ratio * counts + 1, 0)
+            shortened = float((finer[counts > 0] / counts[counts > 0]).min(initial=np.inf))
+            counts = finer
             step, share = batch.longest_step(counts), done + (1 - done) * 0.6
             part, done = _scaled(report, done, share), share
             fine = _members(batch.integrate(active, counts, part, f"step {step:.3g}"), len(active))
             apart = np.array([_distance(a, b) for a, b in zip(coarse, fine, strict=True)])
-            promised = float(ratio**self.order)
+            promised = min(shortened, 1e3) ** self.order
             guess = 2 * apart / (promised - 1)
             lawful = np.where(np.isinf(last), guess < _SMALL, guess * promised**0.5 <= last)
+            resolved = batch.fastest_mode * step <= 1
+            lawful &= resolved
             course = np.where(lawful, guess, apart)
             error = course.max(axis=1)
-            stalls = stalls + (guess.max(axis=1) > last.max(axis=1) / 2)
+            stalls = stalls + (resolved & (guess.max(axis=1) > last.max(axis=1) / 2))
             exhausted = 2 * counts.sum() > _MOST_STEPS
-            ended = (error <= self.tolerance) | (stalls >= _PATIENCE) | exhausted
+            before, agreed = agreed, error <= self.tolerance
+            ended = (agreed & (resolved | before)) | (stalls >= _PATIENCE) | exhausted
             for k in np.flatnonzero(ended):
                 results[int(active[k])] = self._raw(fine[k], batch, step, course[k], exhausted)
             rest = np.flatnonzero(~ended)
             trusted = (lawful | (apart <= self.tolerance))[rest].all() and not stalls[rest].any()
-            active, stalls, last = active[rest], stalls[rest], guess[rest]
+            active, stalls, last, agreed = active[rest], stalls[rest], guess[rest], agreed[rest]
             coarse = [fine[k] for k in rest]
             ratio = self._next_ratio(last, counts) if trusted and len(rest) else 2
         report(1.0, "done")

@@ -190,11 +190,10 @@ def _amplitudes(problem: Problem) -> ModeAmplitudes:
 def _thermal(problem: Problem) -> Occupation:
     """Thermal part; per spin it vanishes in the thermodynamic limit."""
     model = problem.model
-    damping = model.damping
-    settled = np.divide(model.gain, damping, out=np.zeros(model.modes), where=damping > 0)
+    settled = model.stationary_occupation
     weight = 0.0 if model.thermodynamic else 1.0
     return Occupation(
-        weight * settled, weight * (problem.initial.occupation - settled), np.asarray(damping)
+        weight * settled, weight * (problem.initial.occupation - settled), model.damping
     )
 
 

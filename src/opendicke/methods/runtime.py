@@ -26,15 +26,28 @@ _lock = threading.RLock()
 
 @contextmanager
 def double_precision() -> Iterator[None]:
-    """Double precision for the enclosed JAX code of this thread only."""
-    with jax.enable_x64(True):
+    """Double precision for the enclosed JAX code of this thread only.
+
+    Other settings that change the meaning of a program are put to their defaults as well.
+    """
+    with (
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+        jax.disable_jit(False),
+    ):
         yield
 
 
 def device_name() -> str:
     """The device that programs run on, for provenance."""
-    device = jax.devices()[0]
+    device = _device()
     return f"{device.platform}: {device.device_kind} ({os.cpu_count()} cores, {platform.machine()})"
+
+
+def _device() -> Any:
+    """JAX's default device of this thread."""
+    return next(iter(jax.numpy.zeros(()).devices()))
 
 
 @lru_cache(maxsize=1)
@@ -107,6 +120,7 @@ class Program:
         """Run on arrays; must be called inside `double_precision()` for double precision."""
         leaves, structure = jax.tree.flatten(args)
         key = (
+            _device(),
             structure,
             tuple((leaf.shape, str(leaf.dtype)) for leaf in leaves),
             tuple(sorted(static.items())),
@@ -114,10 +128,15 @@ class Program:
         program = self._compiled.get(key)
         if program is None:
             with _lock:
-                start = time.perf_counter()
-                with _disk_cache():
-                    program = self._jitted.lower(*args, **static).compile()
-                self._compiled[key] = program
-                self.compilations += 1
-                self.compile_seconds += time.perf_counter() - start
+                program = self._compiled.get(key)  # another thread may have been faster
+                if program is None:
+                    program = self._compiled[key] = self._compile(args, static)
         return program(*args)
+
+    def _compile(self, args: Any, static: dict[str, Any]) -> Any:
+        start = time.perf_counter()
+        with _disk_cache():
+            program = self._jitted.lower(*args, **static).compile()
+        self.compilations += 1
+        self.compile_seconds += time.perf_counter() - start
+        return program

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from opendicke.errors import InputError
 from opendicke.measure.observables import Observable
 from opendicke.methods.base import Progress
 from opendicke.methods.flow import Parameters, State, advance, initial
@@ -20,6 +21,7 @@ from opendicke.model.checks import Array
 from opendicke.model.reduce import Problem
 
 _SEGMENT_SECONDS = 0.3
+_MOST_STEPS = 10**9
 
 
 def _segment(
@@ -77,6 +79,12 @@ def _fastest_turning(problem: Problem) -> float:
     return float(np.max([np.abs(2 * problem.field).max(), phi.max()]))
 
 
+def _fastest_mode(problem: Problem) -> float:
+    """Largest |Γ/2 + iω| of a coupled mode."""
+    rate = np.abs((problem.loss - problem.gain) / 2 + 1j * problem.frequencies)
+    return float(rate[problem.couplings.any(axis=0)].max(initial=0.0))
+
+
 class Batch:
     """Problems of one shape with their contracted observables.
 
@@ -101,6 +109,7 @@ class Batch:
     ) -> None:
         self.everyone = np.arange(len(problems))
         self.first_step = coarse_step(problems)
+        self.fastest_mode = max(_fastest_mode(problem) for problem in problems)
         self.times = times
         self._elapsed = times - times[0]
         self._order = order
@@ -119,7 +128,11 @@ class Batch:
     def counts(self, step: float) -> Array:
         """Steps (T,) into each output time, none longer than `step`; 0 into the first."""
         spans = np.diff(self._elapsed, prepend=0.0)
-        counts = np.ceil(spans / step * (1 - 1e-12)).astype(np.int64)
+        with np.errstate(over="ignore"):
+            wanted = np.ceil(spans / step * (1 - 1e-12))
+        if wanted.sum() > _MOST_STEPS:
+            raise InputError("step", f"allow at most {_MOST_STEPS:.0e} steps", f"was {step:g}")
+        counts = wanted.astype(np.int64)
         return np.asarray(np.maximum(counts, spans > 0))
 
     def longest_step(self, counts: Array) -> float:

@@ -76,6 +76,14 @@ def integer(name: str, value: object, *, least: int = 0) -> int:
     return number
 
 
+def seed_of(value: object) -> int:
+    """A seed: an integer from 0 that every kind of store can hold."""
+    seed = integer("seed", value)
+    if seed >= 2**63:
+        raise InputError("seed", "be below 2^63, as stores hold it", f"was {shown(value)}")
+    return seed
+
+
 def real(
     name: str,
     value: object,

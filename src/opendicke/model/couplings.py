@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from os import PathLike, fsdecode
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -15,31 +15,74 @@ from opendicke.model.checks import Array, frozen, numeric_array, real
 from opendicke.model.files import Matrix, read_matrix
 
 
+class Drawn(NamedTuple):
+    """Couplings (spin, mode), and patterns (pattern, spin) of ±1 if they carry some."""
+
+    couplings: Array
+    patterns: Array | None = None
+
+
+class Levels(NamedTuple):
+    """√N g is `strength` times one of `values`, with its probability."""
+
+    strength: float
+    values: Array
+    probabilities: Array
+
+    def draw(self, variates: Array) -> Drawn:
+        """One value for each variate (mode, spin)."""
+        edges = np.cumsum(self.probabilities)[:-1]
+        chosen = self.values[np.searchsorted(edges, variates, side="right")]
+        return scaled(chosen.T, self.strength / np.sqrt(variates.shape[1]))
+
+    def grid(self, modes: int) -> tuple[Drawn, Array]:
+        """All d^M rows that d values can form, times √N, and the probability of each."""
+        choices = len(self.values)
+        count = choices ** min(modes, 1000)
+        if count * modes > 2**27:
+            raise InputError(
+                "modes",
+                "allow at most 2^27 couplings of groups (1 GB)",
+                f"{choices}^{modes} groups with {modes} modes were asked for, which would need "
+                f"{8e-9 * min(count * modes, 10**300):.3g} GB",
+            )
+        places = choices ** np.arange(modes)[::-1]
+        index = np.arange(count)[:, None] // places % choices
+        weights = np.prod(self.probabilities[index], axis=1)
+        return scaled(self.values[index], self.strength), weights
+
+
+def scaled(values: Array, scale: float) -> Drawn:
+    """Couplings `values` times `scale`; values of ±1 are patterns, whatever the scale."""
+    signs = (np.abs(values) == 1).all()
+    return Drawn(values * scale, values.T if signs else None)
+
+
 @dataclass(frozen=True)
 class Couplings(ABC):
     """A distribution of couplings. A new one defines `draw`; it holds settings only."""
 
     @abstractmethod
-    def draw(self, variates: Array, frequencies: Array) -> Array:
-        """Couplings (spin, mode) from uniform variates (mode, spin) and frequencies (mode,)."""
+    def draw(self, variates: Array, frequencies: Array) -> Drawn:
+        """Couplings from uniform variates (mode, spin) and frequencies (mode,)."""
 
-    def levels(self) -> tuple[Array, Array]:
-        """Values and probabilities of √N g, for distributions with a thermodynamic limit.
+    def levels(self) -> Levels:
+        """The values that couplings take, for distributions with a thermodynamic limit.
 
         Raises
         ------
         InputError
             If the couplings have no finite set of values that scale as 1/√N.
         """
-        raise InputError(
+        raise self.no_limit()
+
+    def no_limit(self) -> InputError:
+        """The complaint that there is no thermodynamic limit."""
+        return InputError(
             "couplings",
             "be Binary, Discrete or Fixed with a strength, for a thermodynamic limit in groups",
             f"was {self!r}",
         )
-
-    def patterns(self, couplings: Array) -> Array | None:
-        """Patterns (P, N) of ±1 that drawn couplings carry, if the distribution speaks of some."""
-        return None
 
     def matrix(self) -> Matrix | None:
         """The fixed matrix behind the distribution, if there is no randomness."""
@@ -58,7 +101,7 @@ class Gaussian(Couplings):
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", real("sigma", self.sigma, least=0))
 
-    def draw(self, variates: Array, frequencies: Array) -> Array:
+    def draw(self, variates: Array, frequencies: Array) -> Drawn:
         if (frequencies <= 0).any():
             mode = int(np.argmax(frequencies <= 0))
             raise InputError(
@@ -67,7 +110,7 @@ class Gaussian(Couplings):
                 f"mode {mode} has {frequencies[mode]:g}",
             )
         scale = self.sigma * np.sqrt(frequencies / (2 * sum(variates.shape)))
-        return np.asarray((ndtri(variates) * scale[:, None]).T)
+        return Drawn((ndtri(variates) * scale[:, None]).T)
 
 
 @dataclass(frozen=True)
@@ -79,8 +122,8 @@ class Uniform(Couplings):
     def __post_init__(self) -> None:
         object.__setattr__(self, "strength", real("strength", self.strength, least=0))
 
-    def draw(self, variates: Array, frequencies: Array) -> Array:
-        return np.asarray((self.strength * (2 * variates - 1)).T)
+    def draw(self, variates: Array, frequencies: Array) -> Drawn:
+        return Drawn((self.strength * (2 * variates - 1)).T)
 
 
 @dataclass(frozen=True)
@@ -95,15 +138,11 @@ class Binary(Couplings):
     def __post_init__(self) -> None:
         object.__setattr__(self, "strength", real("strength", self.strength))
 
-    def draw(self, variates: Array, frequencies: Array) -> Array:
-        scale = self.strength / np.sqrt(variates.shape[1])
-        return np.asarray(np.where(variates < 0.5, scale, -scale).T)
+    def draw(self, variates: Array, frequencies: Array) -> Drawn:
+        return self.levels().draw(variates)
 
-    def levels(self) -> tuple[Array, Array]:
-        return np.array([self.strength, -self.strength]), np.array([0.5, 0.5])
-
-    def patterns(self, couplings: Array) -> Array | None:
-        return np.where(couplings * np.copysign(1.0, self.strength) >= 0, 1, -1).T
+    def levels(self) -> Levels:
+        return Levels(self.strength, np.array([1.0, -1.0]), np.array([0.5, 0.5]))
 
 
 @dataclass(frozen=True)
@@ -138,13 +177,11 @@ class Discrete(Couplings):
         object.__setattr__(self, "probabilities", tuple(float(p) for p in probabilities))
         object.__setattr__(self, "strength", real("strength", self.strength))
 
-    def draw(self, variates: Array, frequencies: Array) -> Array:
-        edges = np.cumsum(self.probabilities)[:-1]
-        values = np.array(self.values)[np.searchsorted(edges, variates, side="right")]
-        return np.asarray((values * (self.strength / np.sqrt(variates.shape[1]))).T)
+    def draw(self, variates: Array, frequencies: Array) -> Drawn:
+        return self.levels().draw(variates)
 
-    def levels(self) -> tuple[Array, Array]:
-        return self.strength * np.array(self.values), np.array(self.probabilities)
+    def levels(self) -> Levels:
+        return Levels(self.strength, np.array(self.values), np.array(self.probabilities))
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +207,8 @@ class Fixed(Couplings):
             matrix = read_matrix(path)
             array = numeric_array("path", matrix.values)
         else:
-            array = numeric_array("values", self.values)
+            array = frozen(numeric_array("values", self.values))
+            object.__setattr__(self, "values", array)
             matrix = Matrix(array)
         if array.ndim != 2 or 0 in array.shape:
             raise InputError(
@@ -192,13 +230,9 @@ class Fixed(Couplings):
         """The values as numbers, (N, M)."""
         return self.matrix().values
 
-    def draw(self, variates: Array, frequencies: Array) -> Array:
-        if self.strength is None:
-            return np.array(self.array)
-        return np.asarray(self.array * (self.strength / np.sqrt(len(self.array))))
-
-    def patterns(self, couplings: Array) -> Array | None:
-        return self.array.T if (np.abs(self.array) == 1).all() else None
+    def draw(self, variates: Array, frequencies: Array) -> Drawn:
+        scale = 1.0 if self.strength is None else self.strength / np.sqrt(len(self.array))
+        return scaled(self.array, scale)
 
     def matrix(self) -> Matrix:
         made: Matrix = self._matrix  # type: ignore[attr-defined]
@@ -207,18 +241,3 @@ class Fixed(Couplings):
     def __repr__(self) -> str:
         what = repr(self.path) if self.path else f"array of shape {self.array.shape}"
         return f"Fixed({what}, strength={self.strength})"
-
-
-def level_grid(values: Array, probabilities: Array, modes: int) -> tuple[Array, Array]:
-    """All d^M rows of couplings that d values can form, and the probability of each."""
-    count = len(values) ** min(modes, 1000)
-    if count * modes > 2**27:
-        raise InputError(
-            "modes",
-            "allow at most 2^27 couplings of groups (1 GB)",
-            f"{len(values)}^{modes} groups with {modes} modes were asked for, which would need "
-            f"{8e-9 * min(count * modes, 10**300):.3g} GB",
-        )
-    places = len(values) ** np.arange(modes)[::-1]
-    indices = np.arange(count)[:, None] // places % len(values)
-    return values[indices], np.prod(probabilities[indices], axis=1)

@@ -150,6 +150,13 @@ class DickeModel:
         return np.asarray(self.loss - self.gain)
 
     @property
+    def stationary_occupation(self) -> Array:
+        """Thermal occupation gain/(loss − gain) into which each mode settles, (M,); 0 undamped."""
+        damping = self.damping
+        settled = np.divide(self.gain, damping, out=np.zeros(self.modes), where=damping > 0)
+        return np.asarray(settled)
+
+    @property
     def fractions(self) -> Array:
         """Share of every row in an average over spins, (N,), summing to 1."""
         if self.weights is not None:

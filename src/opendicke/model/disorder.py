@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from opendicke.errors import InputError, shown
-from opendicke.model.checks import affordable, integer, non_negative, sized, vector
-from opendicke.model.couplings import Couplings, Fixed, level_grid
+from opendicke.model.checks import affordable, frozen, integer, non_negative, sized, vector
+from opendicke.model.couplings import Couplings, Drawn, Fixed, scaled
 from opendicke.model.dicke import DickeModel, check_axes, check_gain
 from opendicke.model.keys import disorder_variates
 
@@ -74,13 +74,13 @@ class RandomDicke:
             raise InputError("frequencies", "be given", "was missing")
         assert self.spins is not None
         assert self.modes is not None
-        sized("frequencies", self.frequencies, self.modes, "mode")
-        rates = [
-            non_negative(name, sized(name, getattr(self, name), self.modes, "mode"), "mode")
-            for name in ("loss", "gain")
-        ]
-        check_gain(*np.broadcast_arrays(*map(np.atleast_1d, rates)))
-        sized("field", self.field, self.spins, "spin")
+        for name in ("frequencies", "loss", "gain", "field"):
+            size, what = (self.spins, "spin") if name == "field" else (self.modes, "mode")
+            array = frozen(sized(name, getattr(self, name), size, what))
+            if name in ("loss", "gain"):
+                non_negative(name, array, "mode")
+            object.__setattr__(self, name, array if array.ndim else float(array))
+        check_gain(*np.broadcast_arrays(np.atleast_1d(self.loss), np.atleast_1d(self.gain)))
         check_axes(self.coupling_axis, self.field_axis)
 
     def draw(self, seed: int = 0, realization: int = 0) -> DickeModel:
@@ -103,11 +103,9 @@ class RandomDicke:
         else:
             variates = np.empty((self.modes, self.spins))
         frequencies = vector("frequencies", self.frequencies, self.modes, "mode")
-        couplings = self.couplings.draw(variates, frequencies)
         return self._model(
-            couplings,
+            self.couplings.draw(variates, frequencies),
             field=self.field,
-            patterns=self.couplings.patterns(couplings),
             pattern_names=matrix.names if matrix else None,
             lattice=matrix.lattice if matrix else None,
         )
@@ -130,29 +128,23 @@ class RandomDicke:
             raise InputError("field", "be the same for all spins in the limit", "it varied")
         field = float(np.ravel(self.field)[0])
         if isinstance(self.couplings, Fixed):
-            if self.couplings.strength is None:
-                self.couplings.levels()
+            strength = self.couplings.strength
+            if strength is None:
+                raise self.couplings.no_limit()
             values, inverse = np.unique(self.couplings.array, axis=0, return_inverse=True)
             counts = np.bincount(np.ravel(inverse))
-            rows = values * self.couplings.strength
-            weights = counts / counts.sum()
-            patterns = values.T if (np.abs(values) == 1).all() else None
-            matrix = self.couplings.matrix()
+            rows = scaled(values, strength)
+            names = self.couplings.matrix().names
             return self._model(
-                rows,
-                field=field,
-                weights=weights,
-                patterns=patterns,
-                pattern_names=matrix.names if patterns is not None else None,
+                rows, field=field, weights=counts / counts.sum(), pattern_names=names
             )
-        rows, weights = level_grid(*self.couplings.levels(), self.modes)
-        return self._model(
-            rows, field=field, weights=weights, patterns=self.couplings.patterns(rows)
-        )
+        rows, weights = self.couplings.levels().grid(self.modes)
+        return self._model(rows, field=field, weights=weights)
 
-    def _model(self, couplings: Any, **more: Any) -> DickeModel:
+    def _model(self, drawn: Drawn, **more: Any) -> DickeModel:
         return DickeModel(
-            couplings=couplings,
+            couplings=drawn.couplings,
+            patterns=drawn.patterns,
             frequencies=self.frequencies,
             loss=self.loss,
             gain=self.gain,

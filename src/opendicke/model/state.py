@@ -101,9 +101,9 @@ class Pattern:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        integer("pattern", self.index)
+        object.__setattr__(self, "index", integer("pattern", self.index))
         object.__setattr__(self, "flipped", real("flipped", self.flipped, least=0, most=1))
-        integer("seed", self.seed)
+        object.__setattr__(self, "seed", integer("seed", self.seed))
 
     def bloch(self, model: DickeModel) -> Array:
         patterns = model.pattern_matrix
@@ -174,6 +174,7 @@ class ProductState:
                 raise InputError(
                     name, 'be left out with bosons="stationary"', f"was {shown(array.tolist())}"
                 )
+            object.__setattr__(self, name, frozen(array) if array.ndim else array.item())
 
     @classmethod
     def polarized(cls, direction: str, **bosons: Any) -> ProductState:
@@ -226,6 +227,4 @@ class ProductState:
             )
         weights = model.weights if model.thermodynamic else 1.0
         force = (bloch[:, 2] * weights) @ model.couplings
-        damping = model.damping
-        occupation = np.divide(model.gain, damping, out=np.zeros(model.modes), where=damping > 0)
-        return ResolvedState(bloch, -1j * force / rate, occupation)
+        return ResolvedState(bloch, -1j * force / rate, model.stationary_occupation)

@@ -60,7 +60,9 @@ def retrieval(dataset: xr.Dataset, most_rows: int = 6) -> Any:
         axis = spins_of(dataset)[1]
         bar = figure.colorbar(image, ax=panels[:, -1], shrink=0.7)
         bar.set_label(f"⟨σ{axis}⟩ of each spin")
-        figure.supxlabel(_caption(dataset), fontsize=9, color="0.25")
+        count = int(np.prod([overlap.sizes[d] for d in members]))
+        more = f" {len(places)} of {count} members shown." if count > len(places) else ""
+        figure.supxlabel(_caption(dataset) + more, fontsize=9, color="0.25")
     return figure
 
 

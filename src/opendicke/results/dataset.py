@@ -20,8 +20,6 @@ from opendicke.model.dicke import DickeModel
 FORMAT = 1
 """Version of the layout of datasets; stores of a later format are not read."""
 
-RESERVED = ("time", "spin", "mode", "pattern", "realization", "status", "step", "estimated_error")
-
 
 def to_dataset(
     raws: Sequence[Raw],

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
+import tempfile
 import uuid
 from numbers import Integral
 from os import PathLike
@@ -43,8 +43,12 @@ def check_folder(path: str | Path) -> None:
         folder = folder.parent
     if not folder.is_dir():
         raise StoreError(f"`{path}` cannot be written: `{folder}` is not a folder.")
-    if not os.access(folder, os.W_OK):
-        raise StoreError(f"`{path}` cannot be written: no permission in `{folder}`.")
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or "no file can be made there"
+        raise StoreError(f"`{path}` cannot be written in `{folder}`: {reason}.") from None
 
 
 def save(dataset: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
@@ -50,7 +50,7 @@ class FixedTable(Table):
 
 
 CouplingsTable = Annotated[
-    Union[GaussianTable, UniformTable, BinaryTable, DiscreteTable, FixedTable],  # noqa: UP007
+    GaussianTable | UniformTable | BinaryTable | DiscreteTable | FixedTable,
     Field(discriminator="kind"),
 ]
 

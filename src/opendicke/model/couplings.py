@@ -235,7 +235,7 @@ class Fixed(Couplings):
         return scaled(self.array, scale)
 
     def matrix(self) -> Matrix:
-        made: Matrix = self._matrix  # type: ignore[attr-defined]
+        made: Matrix = vars(self)["_matrix"]
         return made
 
     def __repr__(self) -> str:

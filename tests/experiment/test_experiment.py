@@ -101,8 +101,8 @@ def test_file_round_trip_of_couplings(kind: str, tmp_path: Path) -> None:
     back = again(given, tmp_path)
     assert back.to_table() == given.to_table()
     np.testing.assert_array_equal(
-        given.model.draw(5, 0).couplings,  # type: ignore[union-attr]
-        back.model.draw(5, 0).couplings,  # type: ignore[union-attr]
+        given.model.draw(5, 0).couplings,
+        back.model.draw(5, 0).couplings,
     )
 
 
@@ -156,7 +156,7 @@ def test_file_round_trip_of_limits_axes_and_fields(tmp_path: Path) -> None:
 def test_a_given_model_becomes_fixed_couplings(tmp_path: Path) -> None:
     """A DickeModel goes into a file as its couplings, and comes back as an equal ensemble."""
     model = od.DickeModel(PATTERNS, [1.0, 2.0], loss=1.0, field=[1.0, 2.0, 3.0, 4.0])
-    back = again(experiment(model=model), tmp_path).model.draw()  # type: ignore[union-attr]
+    back = again(experiment(model=model), tmp_path).model.draw()
     for name in ("couplings", "frequencies", "loss", "gain", "field"):
         np.testing.assert_array_equal(getattr(back, name), getattr(model, name))
 
@@ -176,17 +176,17 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
         new = re.sub(r"values = \[.*?\n\]\n", f'path = "{path}"\n', text, flags=re.DOTALL)
         (home / "a.toml").write_text(new)
         read = od.Experiment.from_toml(home / "a.toml")
-        assert read.model.draw().couplings.shape == shape  # type: ignore[union-attr]
+        assert read.model.draw().couplings.shape == shape
         moved = again(read, elsewhere)
         assert moved.to_table() == read.to_table()
-        assert moved.model.draw().pattern_names == (("A", "B") if path == "letters" else None)  # type: ignore[union-attr]
+        assert moved.model.draw().pattern_names == (("A", "B") if path == "letters" else None)
 
 
 def test_examples_of_the_repository_are_read() -> None:
     """The examples are valid, and describe what their comments promise."""
     examples = Path(__file__).parents[2] / "examples"
     retrieval = od.Experiment.from_toml(examples / "retrieval.toml")
-    model = retrieval.model.draw()  # type: ignore[union-attr]
+    model = retrieval.model.draw()
     assert (model.spins, model.modes, model.lattice) == (400, 4, (20, 20))
     assert model.pattern_names == ("S", "P", "I", "N")
     relaxation = od.Experiment.from_toml(examples / "relaxation.toml")
@@ -277,7 +277,7 @@ def test_vector_values_are_numbered() -> None:
     np.testing.assert_array_equal(dataset["frequencies"], [0, 1])
     assert dataset["frequencies"].attrs["values"] == "[[1.0, 2.0], [3.0, 4.0]]"
     single = od.solve(
-        replace_at(given, "model.frequencies", [3.0, 4.0]).model.draw(),  # type: ignore[union-attr]
+        replace_at(given, "model.frequencies", [3.0, 4.0]).model.draw(),
         given.state, given.times, METHOD, ["photons"],
     )  # fmt: skip
     np.testing.assert_allclose(

@@ -30,7 +30,7 @@ def test_lock_covers_what_the_package_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["dev"], *extras["docs"]]
-    names = {re.match(r"[A-Za-z0-9._-]+", item)[0].lower() for item in wanted}  # type: ignore[index]
+    names = {re.match(r"[A-Za-z0-9._-]+", item)[0].lower() for item in wanted}
     assert names <= set(_locked())
 
 

@@ -88,7 +88,7 @@ def reference(
     model: od.DickeModel, state: od.ProductState, times: np.ndarray
 ) -> dict[str, np.ndarray]:
     """All observables of a state made by `make_state`, independently of the library's flow."""
-    spins = np.array(state.spins.vectors)  # type: ignore[union-attr]
+    spins = np.array(state.spins.vectors)
     s, a = integrated(model, spins, np.array(state.displacement), times)
     return measured(model, s, a, thermal(model, np.array(state.occupation), times))
 

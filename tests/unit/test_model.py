@@ -82,7 +82,7 @@ def test_bad_input_names_the_argument(arguments: dict[str, object], argument: st
     """One sentence: which argument, what it must be, what it was."""
     good: dict[str, object] = {"couplings": np.ones((2, 2)), "frequencies": 1.0}
     with pytest.raises(od.InputError, match=r"must .* but ") as caught:
-        od.DickeModel(**good | arguments)  # type: ignore[arg-type]
+        od.DickeModel(**good | arguments)
     assert caught.value.argument == argument
 
 

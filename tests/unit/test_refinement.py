@@ -34,7 +34,7 @@ def test_ok_means_below_the_tolerance(order: int, tolerance: float) -> None:
     """Against DOP853: no false OK, and not all given up."""
     asked = od.find_observables(["sz_spin", "photons_mode"])
     ended_well = 0
-    for seed in range(4):
+    for seed in (0, 1, 2, 26):  # 26: at order 2 the law without evidence believes an error of .08
         problem, spins, photons = case(seed)
         raw = od.MeanField(tolerance, order).run(problem, TIMES, asked)
         error = max(

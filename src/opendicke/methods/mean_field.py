@@ -147,9 +147,9 @@ class MeanField(AbstractMethod):
         """Shorten the step until two successive solutions agree, member by member.
 
         If the error at step τ is C τ^p, solutions at r τ and τ differ by (r^p − 1) times the error
-        of the better one. Twice that is the estimate where errors have fallen as the order
-        promises and the step resolves the fastest mode; elsewhere the difference itself is, and
-        while the mode is not resolved two differences in a row must pass.
+        of the better one. Twice that is the estimate where the difference agrees with the error
+        that was estimated for the worse one and the step resolves the fastest mode; elsewhere
+        the difference itself is, and while the mode is not resolved two in a row must pass.
         Numbers of steps are coprime from one solution to the next, so that no two of them share a
         resonance of the step with a fast mode. A member whose error repeatedly fails to fall,
         because its motion is chaotic or round-off is reached, is given up and marked.
@@ -174,7 +174,9 @@ class MeanField(AbstractMethod):
             apart = np.array([_distance(a, b) for a, b in zip(coarse, fine, strict=True)])
             promised = min(shortened, 1e3) ** self.order
             guess = 2 * apart / (promised - 1)
-            lawful = np.where(np.isinf(last), guess < _SMALL, guess * promised**0.5 <= last)
+            # The law predicts `apart` to be about half the last guess, the coarser one's error.
+            kept = (apart <= last) & (last < _SATURATED)
+            lawful = np.where(np.isinf(last), guess < _SMALL, kept)
             resolved = batch.fastest_mode * step <= 1
             lawful &= resolved
             course = np.where(lawful, guess, apart)
@@ -231,6 +233,7 @@ _DOUBTFUL_SHARE = 0.05
 _MOST_STEPS = 10**7
 _FIRST_SHARE = 0.05
 _SMALL = 1e-3
+_SATURATED = 0.05
 _PATIENCE = 3
 
 

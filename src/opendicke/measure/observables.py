@@ -88,18 +88,21 @@ class Observable:
         InputError
             If the registered function returns something that is not terms of this model.
         """
+        return self._checked(model)[0]
+
+    def _checked(self, model: DickeModel) -> tuple[tuple[Term, ...], tuple[int, ...]]:
+        """The terms and the shape they share, built and checked once."""
         made = self.build(model)
         terms = (made,) if isinstance(made, Term) else made
         if not isinstance(terms, (tuple, list)) or not terms:
             raise InputError(
                 f"observable {self.name}", "return a term or a list of terms", f"gave {shown(made)}"
             )
-        self._common_shape(terms, model)
-        return tuple(terms)
+        return tuple(terms), self._common_shape(terms, model)
 
     def shape(self, model: DickeModel) -> tuple[int, ...]:
         """Sizes of the dimensions besides time."""
-        return self._common_shape(self.terms(model), model)
+        return self._checked(model)[1]
 
     def _common_shape(self, terms: Sequence[object], model: DickeModel) -> tuple[int, ...]:
         shapes = [self._shape(term, model) for term in terms]

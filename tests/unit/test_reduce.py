@@ -41,8 +41,7 @@ def test_groups_keep_their_true_counts(counts: tuple[int, ...]) -> None:
     model = grouped(counts)
     problem = od.reduce(model, UP)
     assert problem.groups == len(counts)
-    assert sorted(problem.weights[: problem.groups]) == sorted(counts)
-    assert not problem.weights[problem.groups :].any()
+    assert sorted(problem.weights[problem.weights > 0]) == sorted(counts)
     np.testing.assert_allclose(rebuilt_rows(problem), model.couplings, atol=1e-15)
 
 
@@ -50,9 +49,9 @@ def test_gauge_merges_rows_of_opposite_sign() -> None:
     """Z → −Z, Y → −Y turns a row −g into g: 2 groups with the gauge, 4 without."""
     model = grouped((4, 3), signs=(1, -1, -1, 1, -1, 1, 1))
     with_gauge, without = od.reduce(model, UP), od.reduce(model, UP, gauge=False)
-    assert sorted(with_gauge.weights[:2]) == [3, 4]
+    assert sorted(with_gauge.weights[with_gauge.weights > 0]) == [3, 4]
     assert (with_gauge.groups, without.groups) == (2, 4)
-    assert sorted(without.weights[:4]) == [1, 2, 2, 2]
+    assert sorted(without.weights[without.weights > 0]) == [1, 2, 2, 2]
     for problem in (with_gauge, without):
         np.testing.assert_array_equal(rebuilt_rows(problem), model.couplings)
         np.testing.assert_array_equal(rebuilt_bloch(problem), np.tile([0, 0, 1.0], (7, 1)))
@@ -127,8 +126,9 @@ def test_bright_modes_of_one_block(spins: int, modes: int) -> None:
     problem = od.reduce(model, od.ProductState.polarized("+x", displacement=displacement))
     assert problem.shape == (spins, 1, min(spins, modes))
     gram = model.couplings @ model.couplings.T
-    signs = problem.spin_lift.sign
-    kept = problem.couplings @ problem.couplings.T * np.outer(signs, signs)
+    lift = problem.spin_lift
+    rows = problem.couplings[lift.group] * lift.sign[:, None]
+    kept = rows @ rows.T
     np.testing.assert_allclose(kept, gram, rtol=1e-13, atol=1e-13)
     rotation, dark = problem.mode_lift.rotation, problem.mode_lift.dark
     if modes > spins:
@@ -171,15 +171,60 @@ def test_parallel_columns_leave_one_bright_mode() -> None:
 
 
 def test_padding_gives_every_draw_one_shape() -> None:
-    """7 and 8 sign groups occur among draws of 24 spins; both become the same shape."""
+    """9 to 12 rows of several columns occur among these draws; all become the same shape."""
+    rng = np.random.default_rng(8)
+    shapes = set()
+    for groups in (9, 10, 12, 16):
+        rows = rng.normal(size=(groups, 4))
+        model = od.DickeModel(rows[np.arange(40) % groups], [1.0, 2.0, 3.0, 4.0])
+        problem = od.reduce(model, UP)
+        assert problem.groups == groups
+        assert problem.factors is None
+        assert not problem.weights[groups:].any()
+        assert not problem.couplings[groups:].any()
+        np.testing.assert_array_equal(rebuilt_rows(problem), model.couplings)
+        shapes.add(problem.shape)
+    assert shapes == {(16, 1, 4)}
+
+
+def test_sign_patterns_are_completed_to_a_grid() -> None:
+    """7 and 8 sign groups occur among draws of 24 spins; both become the grid of 2³ rows."""
     random = od.RandomDicke(od.Binary(1.0), 24, 4, frequencies=[1.0, 2.0, 3.0, 4.0])
     problems = [od.reduce(random.draw(0, realization), UP) for realization in range(30)]
     assert {problem.groups for problem in problems} >= {7, 8}
     assert {problem.shape for problem in problems} == {(8, 1, 4)}
-    for problem in problems:
-        assert not problem.weights[problem.groups :].any()
-        assert not problem.couplings[problem.groups :].any()
+    for realization, problem in enumerate(problems):
+        assert (problem.weights > 0).sum() == problem.groups
         assert problem.weights.sum() == 24
+        assert len(np.unique(problem.couplings, axis=0)) == 8
+        np.testing.assert_array_equal(problem.factors.rows(), problem.couplings)
+        model = random.draw(0, realization)
+        np.testing.assert_array_equal(rebuilt_rows(problem), model.couplings)
+        np.testing.assert_array_equal(rebuilt_bloch(problem), np.tile([0, 0, 1.0], (24, 1)))
+
+
+def test_grids_of_unequal_values() -> None:
+    """Three values for one mode, two for the other, one row missing: 6 rows, one of them empty."""
+    rows = np.array([[a, b] for a in (0.3, 1.0, -2.0) for b in (0.5, 0.7)])[[5, 0, 3, 1, 4]]
+    model = od.DickeModel(rows[[0, 1, 2, 3, 4, 4, 2]], [1.0, 2.0])
+    problem = od.reduce(model, UP, gauge=False)
+    assert (problem.groups, problem.shape) == (5, (6, 1, 2))
+    np.testing.assert_array_equal(problem.factors.rows(), problem.couplings)
+    np.testing.assert_array_equal(rebuilt_rows(problem), model.couplings)
+    assert sorted(problem.weights) == [0, 1, 1, 1, 2, 2]
+    # Fields that differ make no grid: a group would need two of them.
+    uneven = od.DickeModel(model.couplings, [1.0, 2.0], field=np.arange(7.0))
+    assert od.reduce(uneven, UP).factors is None
+    assert od.reduce(model, UP, pad=False).factors is None
+
+
+def test_grids_stay_small() -> None:
+    """Rows of random numbers are no grid worth completing."""
+    rng = np.random.default_rng(4)
+    assert od.reduce(od.DickeModel(rng.normal(size=(9, 2)), [1.0, 2.0]), UP).factors is None
+    limit = od.RandomDicke(od.Binary(1.0), 1, 12, frequencies=np.arange(1.0, 13)).thermodynamic()
+    factors = od.reduce(limit, UP).factors
+    assert (len(factors.first), len(factors.second)) == (32, 64)
 
 
 def test_padding_of_bright_modes() -> None:

@@ -14,8 +14,12 @@ with closed forms:
 - *Field.* A spin turns about X by :math:`2 h_k t`.
 
 Both turn spins rigidly, so that at any step the lengths of all spins are kept to the round-off of
-a rotation (about 1e-17 a step). Damping is
-exact. The functions describe one trajectory of one problem; batches are made by `vmap`.
+a rotation (about 1e-16 a stage). Damping is exact.
+
+Arrays of groups have the shape ``(*groups, *batch)``: `groups` is (K,), or (K1, K2) where the
+couplings are a grid; `batch` is () for one trajectory or (B,) for several, whose parameters may
+have the size 1 where they agree. The trajectories of a batch stand innermost, where vector units
+reach them.
 """
 
 from __future__ import annotations
@@ -27,47 +31,138 @@ import jax.numpy as jnp
 import numpy as np
 
 from opendicke.methods.splitting import Scheme
+from opendicke.methods.trigonometry import computed_once, cosine_sine
+from opendicke.model.checks import Array
 from opendicke.model.reduce import Problem
 
 
-class Parameters(NamedTuple):
-    """What stays constant along a trajectory (K groups, V vectors, L modes)."""
+class Rows(NamedTuple):
+    """Couplings of any kind, shared by all trajectories of a batch."""
 
     couplings: Any
     """(K, L)"""
+
+    @property
+    def axes(self) -> int:
+        """Axes of the groups."""
+        return 1
+
+    def force(self, pull: Any) -> Any:
+        """Sum over groups of coupling × pull: (K, …) to (L, …)."""
+        return jnp.tensordot(self.couplings, pull, ((0,), (0,)))
+
+    def cosine_sine(self, angle: Any) -> tuple[Any, Any]:
+        """Of the angle of every group, the sum over modes of coupling × angle: (L, …) to (K, …)."""
+        return computed_once(cosine_sine, jnp.tensordot(self.couplings, angle, 1))
+
+
+class Grid(NamedTuple):
+    """Couplings ``(first[k1], second[k2])`` of the group (k1, k2).
+
+    Sums are taken in pairs, so that equal terms of opposite sign cancel exactly: a pattern feels
+    nothing of the others, not even round-off.
+    """
+
+    first: Any
+    """(K1, L1, …)"""
+    second: Any
+    """(K2, L2, …)"""
+
+    @property
+    def axes(self) -> int:
+        """Axes of the groups."""
+        return 2
+
+    def force(self, pull: Any) -> Any:
+        """Sum over groups of coupling × pull: (K1, K2, …) to (L, …)."""
+        first = pairwise_sum(self.first * pairwise_sum(pull, 1)[:, None], 0)
+        second = pairwise_sum(self.second * pairwise_sum(pull, 0)[:, None], 0)
+        return jnp.concatenate([first, second])
+
+    def cosine_sine(self, angle: Any) -> tuple[Any, Any]:
+        """Of the sum of both factors' angles: (L, …) to (K1, K2, …)."""
+        modes, rows = self.first.shape[1], self.first.shape[0]
+        first = pairwise_sum(self.first * angle[:modes], 1)
+        second = pairwise_sum(self.second * angle[modes:], 1)
+        c, s = computed_once(cosine_sine, jnp.concatenate([first, second]))
+        c1, s1, c2, s2 = c[:rows, None], s[:rows, None], c[rows:], s[rows:]
+        return c1 * c2 - s1 * s2, s1 * c2 + c1 * s2
+
+
+def pairwise_sum(array: Any, axis: int) -> Any:
+    """Sum over an axis, its halves first: adding k and −k anywhere gives exactly 0."""
+    while (size := array.shape[axis]) > 1:
+        half = size // 2
+        low = jax.lax.slice_in_dim(array, 0, half, axis=axis)
+        high = jax.lax.slice_in_dim(array, half, 2 * half, axis=axis)
+        rest = jax.lax.slice_in_dim(array, 2 * half, size, axis=axis)
+        array = low + high
+        if size % 2:
+            array = jnp.concatenate([array, rest], axis=axis)
+    return array.sum(axis) if not array.shape[axis] else jnp.squeeze(array, axis)
+
+
+class Parameters(NamedTuple):
+    """What stays constant along a trajectory (V vectors for each group, L modes)."""
+
+    couplings: Rows | Grid
     drive: Any
-    """Weight times mean: the bosons are driven by sum over v of drive × z, (V, K)."""
+    """Weight times mean: the bosons are driven by sum over v of drive × z, (V, *groups, …)."""
     field: Any
-    """(K,)"""
+    """(*groups, …), of size 1 where all groups agree."""
     rate: Any
-    """Γ/2 + iω, (L,)."""
+    """Γ/2 + iω, (L, …)."""
+
+    def force(self, z: Any) -> Any:
+        """Sum over spins of coupling × z, (L, …)."""
+        return self.couplings.force((self.drive * z).sum(axis=0))
 
 
 class State(NamedTuple):
-    """One trajectory at one time."""
+    """One trajectory, or a batch of them, at one time."""
 
     amplitude: Any
-    """(L,), complex."""
+    """(L, …), complex."""
     x: Any
-    """Components of the carried vectors, each (V, K)."""
+    """Components of the carried vectors, each (V, *groups, …)."""
     y: Any
     z: Any
 
 
 def initial(problem: Problem) -> tuple[Parameters, State]:
     """Parameters and initial state of a problem's mean trajectory, as NumPy arrays."""
-    vectors = np.ascontiguousarray(problem.vectors.transpose(2, 1, 0))
+    grid = problem.factors
+    groups = (len(problem.weights),) if grid is None else tuple(map(len, grid))
+
+    def over_groups(array: Array) -> Array:
+        return np.ascontiguousarray(array.T.reshape(*array.shape[:0:-1], *groups))
+
+    field = problem.field
     parameters = Parameters(
-        couplings=problem.couplings,
-        drive=(problem.mean * problem.weights[:, None]).T.copy(),
-        field=problem.field,
+        couplings=Rows(problem.couplings) if grid is None else Grid(*grid),
+        drive=over_groups(problem.mean * problem.weights[:, None]),
+        field=field[:1].reshape([1] * len(groups)) if grid else field,
         rate=(problem.loss - problem.gain) / 2 + 1j * problem.frequencies,
     )
-    return parameters, State(np.asarray(problem.displacement, complex), *vectors)
+    spins = over_groups(problem.vectors)
+    return parameters, State(np.asarray(problem.displacement, complex), *spins)
+
+
+def stacked(pairs: list[tuple[Parameters, State]]) -> tuple[Parameters, State]:
+    """Several trajectories as one batch; parameters in which all agree have the size 1 there."""
+
+    def join(*leaves: Array) -> Array:
+        agree = all(leaf is leaves[0] or np.array_equal(leaf, leaves[0]) for leaf in leaves)
+        return leaves[0][..., None] if agree else np.stack(leaves, axis=-1)
+
+    parameters, states = zip(*pairs, strict=True)
+    together: Parameters = jax.tree.map(join, *parameters)
+    state: State = jax.tree.map(lambda *leaves: np.stack(leaves, axis=-1), *states)
+    return together, state
 
 
 class Stage(NamedTuple):
-    """Closed-form coefficients of the coupling flow over one stage, each (L,) complex."""
+    """Closed-form coefficients of the coupling flow over one stage, each (L, …) complex."""
 
     decay: Any
     """e^{−rτ}: amplitude to amplitude."""
@@ -98,19 +193,21 @@ def turn(cosine: Any, sine: Any, first: Any, second: Any) -> tuple[Any, Any]:
 
 
 def apply_field(angle: tuple[Any, Any], state: State) -> State:
-    """Turn all vectors about X; `angle` holds cosine and sine, (K,)."""
+    """Turn all vectors about X; `angle` holds cosine and sine, (*groups, …)."""
     y, z = turn(*angle, state.y, state.z)
     return State(state.amplitude, state.x, y, z)
 
 
 def apply_coupling(parameters: Parameters, stage: Stage, state: State) -> State:
     """The exact flow of bosons and coupling over one stage."""
-    force = (parameters.drive * state.z).sum(axis=0) @ parameters.couplings
+    force = parameters.force(state.z)
     a = state.amplitude
-    integral = (stage.response * a - 1j * stage.integral * force).real
+    # Real and imaginary parts apart: complex products would be checked for infinities.
+    integral = (
+        stage.response.real * a.real - stage.response.imag * a.imag + stage.integral.imag * force
+    )
     a = stage.decay * a - 1j * stage.response * force
-    angle = 4.0 * (parameters.couplings @ integral)
-    x, y = turn(jnp.cos(angle), jnp.sin(angle), state.x, state.y)
+    x, y = turn(*parameters.couplings.cosine_sine(4.0 * integral), state.x, state.y)
     return State(a, x, y, state.z)
 
 

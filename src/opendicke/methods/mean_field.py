@@ -252,6 +252,7 @@ def _batches(problems: Sequence[Problem], most_bytes: float = 5e8) -> list[list[
     for i, problem in enumerate(problems):
         key = (
             problem.shape,
+            problem.factors is None or tuple(factor.shape for factor in problem.factors),
             problem.mode_lift.rotation is None,
             problem.model.spins,
             problem.model.modes,

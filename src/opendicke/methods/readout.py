@@ -27,6 +27,30 @@ from opendicke.model.dicke import AXES
 from opendicke.model.reduce import Problem
 
 
+class Moment(NamedTuple):
+    """What terms are evaluated from: one trajectory, or a batch of them, at one time."""
+
+    time: Any
+    spins: Any
+    """Components X, Y, Z of the carried vectors, (3, V, K, …)."""
+    amplitude: Any
+    """(L, …), complex."""
+    force: Any
+    """Sum over spins of coupling × z, (L, …)."""
+
+
+ALONG_BATCH = Moment(None, -1, -1, -1)
+"""Where the trajectories of a batch stand in a moment."""
+
+
+def moment_of(time: Any, parameters: Parameters, state: State) -> Moment:
+    """A state with its groups in one row."""
+    spins = jnp.stack(state[1:])
+    batch = spins.shape[2 + parameters.couplings.axes :]
+    flat = spins.reshape(*spins.shape[:2], -1, *batch)
+    return Moment(time, flat, state.amplitude, parameters.force(state.z))
+
+
 class SpinSum(NamedTuple):
     """Weighted sums of one spin component."""
 
@@ -35,8 +59,8 @@ class SpinSum(NamedTuple):
     coefficients: Any
     """(…, V, K)"""
 
-    def __call__(self, time: Any, parameters: Parameters, state: State) -> Any:
-        chosen = jnp.tensordot(self.component, jnp.stack(state[1:]), 1)
+    def __call__(self, moment: Moment) -> Any:
+        chosen = jnp.tensordot(self.component, moment.spins, 1)
         return jnp.tensordot(self.coefficients, chosen, 2)
 
 
@@ -49,8 +73,8 @@ class SpinEach(NamedTuple):
     components: Any
     """(V, N), gauge sign included."""
 
-    def __call__(self, time: Any, parameters: Parameters, state: State) -> Any:
-        chosen = jnp.tensordot(self.component, jnp.stack(state[1:]), 1)
+    def __call__(self, moment: Moment) -> Any:
+        chosen = jnp.tensordot(self.component, moment.spins, 1)
         return (self.components * chosen[:, self.group]).sum(axis=0)
 
 
@@ -76,11 +100,11 @@ class ModeAmplitudes(NamedTuple):
     rate: Any
     """(M,)"""
 
-    def at(self, time: Any, state: State) -> Any:
+    def at(self, moment: Moment) -> Any:
         """(M,), complex."""
         if self.rotation is None:
-            return state.amplitude[: len(self.dark)]
-        return self.rotation @ state.amplitude + self.dark * jnp.exp(-self.rate * time)
+            return moment.amplitude[: len(self.dark)]
+        return self.rotation @ moment.amplitude + self.dark * jnp.exp(-self.rate * moment.time)
 
 
 class ModeSum(NamedTuple):
@@ -92,12 +116,12 @@ class ModeSum(NamedTuple):
     thermal: Occupation | None
     """For a†a; None for a + a†."""
 
-    def __call__(self, time: Any, parameters: Parameters, state: State) -> Any:
-        a = self.amplitudes.at(time, state)
+    def __call__(self, moment: Moment) -> Any:
+        a = self.amplitudes.at(moment)
         if self.thermal is None:
             value = 2.0 * a.real
         else:
-            value = a.real**2 + a.imag**2 + self.thermal.at(time)
+            value = a.real**2 + a.imag**2 + self.thermal.at(moment.time)
         return value if self.weights is None else self.weights @ value
 
 
@@ -106,9 +130,8 @@ class Interaction(NamedTuple):
 
     scale: Any
 
-    def __call__(self, time: Any, parameters: Parameters, state: State) -> Any:
-        force = (parameters.drive * state.z).sum(axis=0) @ parameters.couplings
-        return self.scale * 2.0 * (force @ state.amplitude.real)
+    def __call__(self, moment: Moment) -> Any:
+        return self.scale * 2.0 * (moment.force @ moment.amplitude.real)
 
 
 class Ising(NamedTuple):
@@ -119,10 +142,10 @@ class Ising(NamedTuple):
     own: Any
     """(K, V, V): sum over members of components ⊗ components × own coupling strength."""
 
-    def __call__(self, time: Any, parameters: Parameters, state: State) -> Any:
-        force = (parameters.drive * state.z).sum(axis=0) @ parameters.couplings
-        own = jnp.einsum("kvw,vk,wk->", self.own, state.z, state.z)
-        return self.strength @ force**2 - own
+    def __call__(self, moment: Moment) -> Any:
+        z = moment.spins[2]
+        own = jnp.einsum("kvw,vk,wk->", self.own, z, z)
+        return self.strength @ moment.force**2 - own
 
 
 def contract(observables: tuple[Observable, ...], problem: Problem) -> dict[str, tuple[Any, ...]]:
@@ -133,9 +156,9 @@ def contract(observables: tuple[Observable, ...], problem: Problem) -> dict[str,
     }
 
 
-def evaluate(readout: dict[str, tuple[Any, ...]], time: Any, p: Parameters, state: State) -> Any:
-    """All observables at one time: a dictionary of arrays."""
-    return {name: sum(term(time, p, state) for term in terms) for name, terms in readout.items()}
+def evaluate(readout: dict[str, tuple[Any, ...]], moment: Moment) -> Any:
+    """All observables of one trajectory at one time: a dictionary of arrays."""
+    return {name: sum(term(moment) for term in terms) for name, terms in readout.items()}
 
 
 def _contract(term: Term, problem: Problem) -> Any:

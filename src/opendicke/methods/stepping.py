@@ -13,8 +13,8 @@ import numpy as np
 from opendicke.errors import InputError
 from opendicke.measure.observables import Observable
 from opendicke.methods.base import Progress
-from opendicke.methods.flow import Parameters, State, advance, initial
-from opendicke.methods.readout import contract, evaluate
+from opendicke.methods.flow import Grid, Parameters, State, advance, initial, stacked
+from opendicke.methods.readout import ALONG_BATCH, contract, evaluate, moment_of
 from opendicke.methods.runtime import Program, double_precision
 from opendicke.methods.splitting import SCHEMES
 from opendicke.model.checks import Array
@@ -32,22 +32,32 @@ def _segment(
     steps: Any,
     counts: Any,
     order: int,
+    layout: str,
 ) -> Any:
-    """Advance every member through the rows (time, step, count) and read it out after each."""
-    scheme = SCHEMES[order]
+    """Advance every member through the rows (time, step, count) and read it out after each.
 
-    def member(p: Parameters, state: State, terms: Any) -> Any:
+    Members stand innermost (layout "batch"), or outermost and are computed together ("rows") or
+    one after the other ("turns").
+    """
+
+    def rows(p: Parameters, state: State, terms: Any) -> Any:
         def row(state: State, item: Any) -> Any:
             moment, step, count = item
-            state = advance(p, state, step, count, scheme)
-            return state, evaluate(terms, moment, p, state)
+            state = advance(p, state, step, count, SCHEMES[order])
+            return state, read(terms, moment_of(moment, p, state))
 
+        read = jax.vmap(evaluate, in_axes=(0, ALONG_BATCH)) if layout == "batch" else evaluate
         return jax.lax.scan(row, state, (elapsed, steps, counts))
 
-    return jax.vmap(member)(parameters, states, readout)
+    if layout == "batch":
+        states, values = rows(parameters, states, readout)
+        return states, jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, 0), values)
+    if layout == "turns":
+        return jax.lax.map(lambda member: rows(*member), (parameters, states, readout))
+    return jax.vmap(rows)(parameters, states, readout)
 
 
-segment_program = Program(_segment, static=("order",))
+segment_program = Program(_segment, static=("order", "layout"))
 """The one compiled program of mean field; `segment_program.compilations` counts its versions."""
 
 
@@ -115,14 +125,12 @@ class Batch:
         self._order = order
         pairs = [initial(problem) for problem in problems]
         readouts = [contract(observables, problem) for problem in problems]
-        stack = jax.tree.map(
-            lambda *leaves: np.stack(leaves),
-            *[
-                (parameters, state, readout)
-                for (parameters, state), readout in zip(pairs, readouts, strict=True)
-            ],
-        )
-        self._members: Any = stack
+        self._layout = _layout(pairs)
+        if self._layout == "batch":
+            flows = stacked(pairs)
+        else:
+            flows = jax.tree.map(lambda *leaves: np.stack(leaves), *pairs)
+        self._members: Any = (*flows, jax.tree.map(lambda *leaves: np.stack(leaves), *readouts))
         self._rows_at_once = self._affordable_rows()
 
     def counts(self, step: float) -> Array:
@@ -157,9 +165,17 @@ class Batch:
         self, active: Array, counts: Array, report: Progress, text: str
     ) -> dict[str, Array]:
         chosen = _padded_choice(active, len(self.everyone))
-        parameters, states, readout = jax.tree.map(
-            lambda leaf: jnp.asarray(leaf[chosen]), self._members
+        axis = -1 if self._layout == "batch" else 0
+        flows = jax.tree.map(
+            lambda leaf: (
+                jnp.asarray(leaf[..., chosen] if axis else leaf[chosen])
+                if leaf.shape[axis] > 1
+                else jnp.asarray(leaf)
+            ),
+            self._members[:2],
         )
+        parameters, states = flows
+        readout = jax.tree.map(lambda leaf: jnp.asarray(leaf[chosen]), self._members[2])
         rows = self._rows_at_once
         collected: list[Any] = []
         done, total, budget = 0, max(1, int(counts.sum())), 256
@@ -182,7 +198,14 @@ class Batch:
                     row, into = row + 1, 0
             start, made = time.perf_counter(), segment_program.compile_seconds
             states, values = segment_program(
-                parameters, states, readout, elapsed, steps, numbers, order=self._order
+                parameters,
+                states,
+                readout,
+                elapsed,
+                steps,
+                numbers,
+                order=self._order,
+                layout=self._layout,
             )
             values = jax.tree.map(lambda leaf: np.asarray(leaf)[: len(active)], values)
             spent = time.perf_counter() - start - (segment_program.compile_seconds - made)
@@ -204,6 +227,21 @@ class Batch:
             if rows * each < 4e8:
                 return rows
         return 1
+
+
+def _layout(pairs: list[tuple[Parameters, State]]) -> str:
+    """How members are laid out; see `_segment`."""
+    parameters, state = pairs[0]
+    if not isinstance(parameters.couplings, Grid):
+        return "rows"
+    if len(pairs) > 1 and (len(pairs) >= _VECTOR or state.x.size <= _FEW_GROUPS):
+        return "batch"
+    return "turns"
+
+
+_VECTOR = 8
+"""Members that fill the vector units of a processor."""
+_FEW_GROUPS = 256
 
 
 def _padded_choice(active: Array, total: int) -> Array:

@@ -8,13 +8,15 @@ Three steps, none of them an approximation:
    single spin follow linearly.
 2. Degenerate modes are rotated so that at most as many couple as there are groups. The others are
    dark and have closed forms.
-3. Arrays are padded to a few standard sizes with groups of no weight, so that another draw of the
-   same ensemble runs the same compiled program.
+3. Groups that nearly form a grid (all combinations of signs, say) are completed to one, others
+   padded to a few standard sizes, with groups of no weight in both cases, so that another draw of
+   the same ensemble runs the same compiled program.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from opendicke.errors import InputError, shown
 from opendicke.model.bright import Modes, bright_modes, unrotated
 from opendicke.model.checks import Array
 from opendicke.model.dicke import DickeModel
+from opendicke.model.factors import Factors, factorise
 from opendicke.model.groups import Groups, each_alone, group_spins
 from opendicke.model.state import ProductState, ResolvedState
 
@@ -77,6 +80,8 @@ class Problem:
     """Initial thermal occupations of the L modes."""
     source: Array
     """For each of the L modes an original one of equal frequency and rates; −1 for padding."""
+    factors: Factors | None
+    """The couplings as a grid, if they form one."""
     groups: int
     """Groups that are not padding."""
     spin_lift: SpinLift
@@ -113,7 +118,7 @@ def reduce(
     bright : bool
         Rotate degenerate modes into bright and dark ones.
     pad : bool
-        Pad to standard sizes.
+        Complete the groups to a grid, or pad them to standard sizes.
 
     Returns
     -------
@@ -139,8 +144,8 @@ def reduce(
     sums = [np.bincount(grouping.member, members * c, minlength=groups) for c in components.T]
     mean = np.stack(sums, axis=1) / weights[:, None]
     displacement, mode_lift = _split_modes(modes, resolved.displacement)
-    more_groups = _padded_groups(groups, model.spins) - groups if pad else 0
-    more_modes = sum(min(block - groups, more_groups) for block in modes.wide)
+    layout = _layout(grouping, modes, model.spins) if pad else _Layout(groups, np.arange(groups))
+    more_modes = sum(min(block - groups, layout.size - groups) for block in modes.wide)
     source = modes.source
 
     def pad_modes(array: Array, value: float = 0.0) -> Array:
@@ -149,25 +154,60 @@ def reduce(
     if mode_lift.rotation is not None:
         wide = np.pad(mode_lift.rotation, ((0, 0), (0, more_modes)))
         mode_lift = ModeLift(wide, mode_lift.dark)
+    couplings = layout.spread(np.pad(modes.couplings, ((0, 0), (0, more_modes))))
+    field = layout.spread(grouping.field)
+    if layout.factors is not None:
+        couplings, field = layout.factors.rows(), np.full(layout.size, grouping.field[0])
     return Problem(
         model=model,
         state=state,
-        weights=np.pad(weights, (0, more_groups)),
-        couplings=np.pad(modes.couplings, ((0, more_groups), (0, more_modes))),
-        field=np.pad(grouping.field, (0, more_groups)),
-        vectors=np.pad(vectors, ((0, more_groups), (0, 0), (0, 0))),
-        mean=np.pad(mean, ((0, more_groups), (0, 0))),
+        weights=layout.spread(weights),
+        couplings=couplings,
+        field=field,
+        vectors=layout.spread(vectors),
+        mean=layout.spread(mean),
         frequencies=pad_modes(model.frequencies[source], 1.0),
         loss=pad_modes(model.loss[source]),
         gain=pad_modes(model.gain[source]),
         displacement=pad_modes(displacement),
         occupation=pad_modes(resolved.occupation[source]),
         source=np.pad(source, (0, more_modes), constant_values=-1),
+        factors=layout.factors,
         groups=groups,
-        spin_lift=SpinLift(grouping.member, grouping.sign, components),
+        spin_lift=SpinLift(layout.place[grouping.member], grouping.sign, components),
         mode_lift=mode_lift,
         initial=resolved,
     )
+
+
+class _Layout(NamedTuple):
+    """Where the groups stand among rows of which some may be empty."""
+
+    size: int
+    place: Array
+    """Row of each group, (K,)."""
+    factors: Factors | None = None
+
+    def spread(self, array: Array) -> Array:
+        """Values of the groups (K, …) at their rows, 0 at empty ones."""
+        result = np.zeros((self.size, *array.shape[1:]), array.dtype)
+        result[self.place] = array
+        return result
+
+
+_LARGEST_COMPLETION = 2
+"""Rows of a grid for each group, at most; they cost far less than half of other rows."""
+
+
+def _layout(grouping: Groups, modes: Modes, spins: int) -> _Layout:
+    """A grid if one holds the groups, else a standard size."""
+    groups = len(grouping.field)
+    if modes.rotation is None and (grouping.field == grouping.field[0]).all():
+        found = factorise(modes.couplings, _LARGEST_COMPLETION * groups)
+        if found is not None:
+            factors, place = found
+            return _Layout(len(factors.first) * len(factors.second), place, factors)
+    return _Layout(_padded_groups(groups, spins), np.arange(groups))
 
 
 def _carried_vectors(groups: Groups, bloch: Array) -> tuple[Array, Array]:

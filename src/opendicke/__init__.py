@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opendicke.errors import InputError, StoreError, ValidityError, ValidityWarning
     from opendicke.experiment.experiment import Experiment
+    from opendicke.experiment.phase_diagram import phase_diagram
     from opendicke.experiment.run import run
     from opendicke.measure.moments import Moments
     from opendicke.measure.observables import (
@@ -27,7 +28,30 @@ if TYPE_CHECKING:
     from opendicke.model.disorder import RandomDicke
     from opendicke.model.reduce import Problem, reduce
     from opendicke.model.state import ProductState
-    from opendicke.physics.retrieval import critical_coupling, retrieval_overlap
+    from opendicke.physics.motion import Motion
+    from opendicke.physics.retrieval import (
+        critical_coupling,
+        retrieval_occupation,
+        retrieval_overlap,
+    )
+    from opendicke.physics.search import stationary_states
+    from opendicke.physics.stability import (
+        Spectrum,
+        is_stable,
+        jacobian,
+        spectrum,
+        stable_intervals,
+    )
+    from opendicke.physics.stationary import StationaryState, retrieval_state
+    from opendicke.physics.theorem import TheoremConstants, theorem_constants
+    from opendicke.physics.windows import (
+        IntermediateRegime,
+        KeptPatterns,
+        instability_windows,
+        intermediate_regime,
+        kept_patterns,
+        retrieval_growth,
+    )
     from opendicke.results.store import load, save
     from opendicke.solving import assess, solve
 
@@ -44,16 +68,22 @@ _HOME = {
     "Gaussian": "model.couplings",
     "InputError": "errors",
     "InteractionTerm": "measure.observables",
+    "IntermediateRegime": "physics.windows",
     "IsingTerm": "measure.observables",
+    "KeptPatterns": "physics.windows",
     "MeanField": "methods.mean_field",
     "Moments": "measure.moments",
+    "Motion": "physics.motion",
     "PhotonTerm": "measure.observables",
     "Problem": "model.reduce",
     "ProductState": "model.state",
     "QuadratureTerm": "measure.observables",
     "RandomDicke": "model.disorder",
+    "Spectrum": "physics.stability",
     "SpinTerm": "measure.observables",
+    "StationaryState": "physics.stationary",
     "StoreError": "errors",
+    "TheoremConstants": "physics.theorem",
     "Uniform": "model.couplings",
     "ValidityError": "errors",
     "ValidityWarning": "errors",
@@ -61,13 +91,26 @@ _HOME = {
     "critical_coupling": "physics.retrieval",
     "known_observables": "measure.observables",
     "find_observables": "measure.observables",
+    "instability_windows": "physics.windows",
+    "intermediate_regime": "physics.windows",
+    "is_stable": "physics.stability",
+    "jacobian": "physics.stability",
+    "kept_patterns": "physics.windows",
     "load": "results.store",
     "observable": "measure.observables",
+    "phase_diagram": "experiment.phase_diagram",
     "reduce": "model.reduce",
+    "retrieval_growth": "physics.windows",
+    "retrieval_occupation": "physics.retrieval",
     "retrieval_overlap": "physics.retrieval",
+    "retrieval_state": "physics.stationary",
     "run": "experiment.run",
     "save": "results.store",
     "solve": "solving",
+    "spectrum": "physics.stability",
+    "stable_intervals": "physics.stability",
+    "stationary_states": "physics.search",
+    "theorem_constants": "physics.theorem",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -95,19 +95,7 @@ class Experiment:
         """Check one axis of the sweep by building every point of it."""
         if not isinstance(path, str):
             raise InputError("sweep", "have strings as paths", f"had {shown(path)}")
-        if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
-            raise InputError(f"sweep.{path}", "be a list of values", f"was {shown(values)}")
-        points = [
-            value.item() if isinstance(value, np.generic) else value
-            for value in (values.tolist() if isinstance(values, np.ndarray) else values)
-        ]
-        if not points:
-            raise InputError(f"sweep.{path}", "hold at least one value", "was empty")
-        seen = set()
-        for value in points:
-            if (key := _key(value)) in seen:
-                raise InputError(f"sweep.{path}", "hold distinct values", f"repeats {shown(value)}")
-            seen.add(key)
+        points = sweep_values(path, values)
         for value in points:
             replace_at(self, path, value)
         return points
@@ -145,27 +133,62 @@ class Experiment:
         return experiment_table(**parts)
 
 
+def sweep_values(path: str, values: object) -> list[Any]:
+    """Distinct values of one swept parameter, as plain Python numbers and lists."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
+        raise InputError(f"sweep.{path}", "be a list of values", f"was {shown(values)}")
+    points = [
+        value.item() if isinstance(value, np.generic) else value
+        for value in (values.tolist() if isinstance(values, np.ndarray) else values)
+    ]
+    if not points:
+        raise InputError(f"sweep.{path}", "hold at least one value", "was empty")
+    seen = set()
+    for value in points:
+        if (key := _key(value)) in seen:
+            raise InputError(f"sweep.{path}", "hold distinct values", f"repeats {shown(value)}")
+        seen.add(key)
+    return points
+
+
 _TARGETS = ("model", "state", "method")
 
 
 def replace_at(experiment: Experiment, path: str, value: Any) -> Experiment:
     """The experiment with one parameter replaced, addressed by a dotted path."""
-    head, *rest = path.split(".")
-    if head not in _TARGETS or not rest:
-        raise InputError(
-            f"sweep.{path}",
-            "name a parameter of model, state or method, such as `model.frequencies`",
-            f"was `{path}`",
-        )
-    try:
-        changed = _replaced(getattr(experiment, head), rest, value)
-    except InputError as error:
-        wanted = error.requirement
-        if error.argument not in rest:  # it spoils another parameter
-            wanted = f"keep `{error.argument}` valid, which must {wanted}"
-        raise InputError(f"sweep.{path}", wanted, error.received) from None
+    return replace_all(experiment, {path: value})
+
+
+def replace_all(experiment: Experiment, values: Mapping[str, Any]) -> Experiment:
+    """The experiment with several parameters replaced at once, addressed by dotted paths."""
+    changed: dict[str, Any] = {}
+    for path, value in values.items():
+        head, *rest = path.split(".")
+        if head not in _TARGETS or not rest:
+            raise InputError(
+                f"sweep.{path}",
+                "name a parameter of model, state or method, such as `model.frequencies`",
+                f"was `{path}`",
+            )
+        together = {
+            other.partition(".")[2]: values[other]
+            for other in values
+            if other.startswith(f"{head}.") and other.count(".") == 1
+        }
+        try:
+            before = changed.get(head, getattr(experiment, head))
+            plain = together.keys() <= _parameters(before).keys()
+            if len(together) > 1 and len(rest) == 1 and plain:
+                changed[head] = dataclasses.replace(before, **together)
+            else:
+                changed[head] = _replaced(before, rest, value)
+        except InputError as error:
+            wanted = error.requirement
+            if error.argument not in rest:  # it spoils another parameter
+                wanted = f"keep `{error.argument}` valid, which must {wanted}"
+            raise InputError(f"sweep.{path}", wanted, error.received) from None
     # No sweep here: the parts have been checked, and the sweep is being expanded.
-    return dataclasses.replace(experiment, **{head: changed}, sweep={})
+    return dataclasses.replace(experiment, **changed, sweep={})
 
 
 def _replaced(target: Any, path: list[str], value: Any) -> Any:

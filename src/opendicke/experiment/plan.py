@@ -106,7 +106,7 @@ def grid(experiment: Experiment) -> dict[str, Any]:
     """The dimensions of the experiment with their coordinates, in the order of the cells."""
     names = axis_names(list(experiment.sweep))
     axes = {
-        names[path]: _coordinate(names[path], path, values)
+        names[path]: coordinate(names[path], path, values)
         for path, values in experiment.sweep.items()
     }
     realizations = xr.Variable(("realization",), np.arange(experiment.realizations))
@@ -122,7 +122,7 @@ def axis_names(paths: list[str]) -> dict[str, str]:
     }
 
 
-def _coordinate(name: str, path: str, values: Sequence[Any]) -> Any:
+def coordinate(name: str, path: str, values: Sequence[Any]) -> Any:
     """Numbers and words label an axis themselves; anything else is numbered."""
     attributes: dict[str, Any] = {"long_name": path}
     numbers = all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)

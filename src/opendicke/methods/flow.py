@@ -106,6 +106,8 @@ class Parameters(NamedTuple):
     """What stays constant along a trajectory (V vectors for each group, L modes)."""
 
     couplings: Rows | Grid
+    scale: Any
+    """What the couplings of every mode are multiplied by, (L, …) or of size 1."""
     drive: Any
     """Weight times mean: the bosons are driven by sum over v of drive × z, (V, *groups, …)."""
     field: Any
@@ -115,7 +117,7 @@ class Parameters(NamedTuple):
 
     def force(self, z: Any) -> Any:
         """Sum over spins of coupling × z, (L, …)."""
-        return self.couplings.force((self.drive * z).sum(axis=0))
+        return self.scale * self.couplings.force((self.drive * z).sum(axis=0))
 
 
 class State(NamedTuple):
@@ -140,6 +142,7 @@ def initial(problem: Problem) -> tuple[Parameters, State]:
     field = problem.field
     parameters = Parameters(
         couplings=Rows(problem.couplings) if grid is None else Grid(*grid),
+        scale=np.ones(1),
         drive=over_groups(problem.mean * problem.weights[:, None]),
         field=field[:1].reshape([1] * len(groups)) if grid else field,
         rate=(problem.loss - problem.gain) / 2 + 1j * problem.frequencies,
@@ -207,30 +210,37 @@ def apply_coupling(parameters: Parameters, stage: Stage, state: State) -> State:
         stage.response.real * a.real - stage.response.imag * a.imag + stage.integral.imag * force
     )
     a = stage.decay * a - 1j * stage.response * force
-    x, y = turn(*parameters.couplings.cosine_sine(4.0 * integral), state.x, state.y)
+    angle = 4.0 * parameters.scale * integral
+    x, y = turn(*parameters.couplings.cosine_sine(angle), state.x, state.y)
     return State(a, x, y, state.z)
 
 
 def advance(parameters: Parameters, state: State, step: Any, count: Any, scheme: Scheme) -> State:
     """`count` steps of length `step`; both may be traced, and no step returns the state as is."""
 
-    def field_angle(share: float) -> tuple[Any, Any]:
+    def field_angle(share: Any) -> tuple[Any, Any]:
         angle = 2.0 * share * step * parameters.field
         return jnp.cos(angle), jnp.sin(angle)
 
-    stages = [coupling_stage(parameters.rate, share * step) for share in scheme.coupling]
-    shares = (*scheme.field[1:-1], scheme.field[-1] + scheme.field[0])
-    angles = [field_angle(share) for share in shares]
+    # Neighbouring parts of the field, the last of one step and the first of the next, are merged.
+    shares = jnp.asarray((*scheme.field[1:-1], scheme.field[-1] + scheme.field[0]))
+    stages = jax.vmap(lambda share: coupling_stage(parameters.rate, share * step))(
+        jnp.asarray(scheme.coupling)
+    )
+    angles = jax.vmap(field_angle)(shares)
     opening = field_angle(scheme.field[0])
 
-    def one_step(_: Any, inner: State) -> State:
-        for stage, angle in zip(stages, angles, strict=True):
-            inner = apply_field(angle, apply_coupling(parameters, stage, inner))
-        return inner
+    # A loop over stages, not over steps: over a longer body the compiler would repeat each stage
+    # in every later one that depends on it.
+    def one_stage(number: Any, inner: State) -> State:
+        here = number % len(shares)
+        stage, angle = jax.tree.map(lambda leaf: leaf[here], (stages, angles))
+        return apply_field(angle, apply_coupling(parameters, stage, inner))
 
     def run(start: State) -> State:
-        # Neighbouring half turns of the field are merged: open with one, undo it at the end.
-        opened = jax.lax.fori_loop(0, count, one_step, apply_field(opening, start))
+        # Open with the first part of the field, which the last stage merges with, and undo it.
+        opened = apply_field(opening, start)
+        opened = jax.lax.fori_loop(0, count * len(shares), one_stage, opened)
         return apply_field((opening[0], -opening[1]), opened)
 
     result: State = jax.lax.cond(count > 0, run, lambda start: start, state)

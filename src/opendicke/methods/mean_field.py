@@ -25,6 +25,7 @@ from opendicke.model.checks import Array, integer, real
 from opendicke.model.dicke import DickeModel
 from opendicke.model.reduce import Problem
 from opendicke.model.state import Pattern, ProductState
+from opendicke.physics.hidden import hidden_instability
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class MeanField(AbstractMethod):
         work = groups * (4.0 * modes + 40.0 * vectors)
         seconds = 0.5 + 2 * steps * stages * (work * 1e-9 + 3e-6)
         memory = 8.0 * (2 * problem.couplings.size + 12 * groups * vectors)
-        remarks = _remarks(problem.state)
+        remarks = _remarks(problem)
         if steps > _MOST_STEPS:
             reason = (
                 f"it would need about {steps:.0e} steps, and at most {_MOST_STEPS:.0e} are made"
@@ -237,13 +238,26 @@ _SATURATED = 0.05
 _PATIENCE = 3
 
 
-def _remarks(state: ProductState) -> tuple[str, ...]:
-    if isinstance(state.spins, Pattern) and 0 < state.spins.flipped < 1:
-        return (
+def _remarks(problem: Problem) -> tuple[str, ...]:
+    spins = problem.state.spins
+    if not isinstance(spins, Pattern):
+        return ()
+    remarks: tuple[str, ...] = ()
+    if 0 < spins.flipped < 1:
+        remarks += (
             "spins with equal couplings turn together, so flipped spins stay opposite to their "
             "neighbours: it keeps patterns but corrects no error",
         )
-    return ()
+    displaced = np.flatnonzero(problem.initial.displacement)
+    hidden = hidden_instability(problem.model, spins.index, abs(1 - 2 * spins.flipped))
+    if hidden is not None and set(displaced) <= {spins.index}:
+        where = f"below {hidden.upper:.4g}" if hidden.upper < math.inf else "at every coupling"
+        remarks += (
+            f"the retrieval state of pattern {spins.index} is linearly unstable here "
+            f"(g₀ = {hidden.strength:.4g}, unstable {where}): small perturbations grow at the "
+            f"rate {hidden.growth:.3g}, which a start exactly along the pattern hides",
+        )
+    return remarks
 
 
 def _batches(problems: Sequence[Problem], most_bytes: float = 5e8) -> list[list[int]]:

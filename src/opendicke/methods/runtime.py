@@ -45,6 +45,12 @@ def device_name() -> str:
     return f"{device.platform}: {device.device_kind} ({os.cpu_count()} cores, {platform.machine()})"
 
 
+def device_kind() -> str:
+    """Which platform programs run on: "cpu", "gpu" or another."""
+    kind: str = _device().platform
+    return kind
+
+
 def _device() -> Any:
     """JAX's default device of this thread."""
     return next(iter(jax.numpy.zeros(()).devices()))

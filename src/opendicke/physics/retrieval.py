@@ -1,4 +1,4 @@
-"""Pattern retrieval in mean field: critical coupling and stationary overlap (carollo2021)."""
+"""Pattern retrieval in mean field, closed forms of one retrieved pattern (carollo2021)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def critical_coupling(field: Array | float, frequency: Array | float, loss: Arra
     field : float or array
         Transverse field Ω.
     frequency, loss : float or array
-        Of the pattern's mode.
+        Of the pattern's mode; `loss` is the net damping loss − gain.
 
     Returns
     -------
@@ -48,7 +48,55 @@ def retrieval_overlap(
     r"""Stationary overlap :math:`|\xi| = \sqrt{s^2 - (g_\mathrm{crit}/g_0)^4}`, 0 below threshold.
 
     carollo2021 Eq. (12), generalised to spins of mean length `s` in each group: s = 1 − 2f after
-    a fraction f of the pattern has been flipped.
+    a fraction f of the pattern has been flipped. `loss` is the net damping loss − gain of the
+    pattern's mode. All arguments broadcast.
     """
-    ratio = critical_coupling(field, frequency, loss) / np.abs(strength)
-    return np.asarray(np.sqrt(np.maximum(np.asarray(length) ** 2 - ratio**4, 0.0)))
+    critical, strength = critical_coupling(field, frequency, loss), np.abs(strength)
+    shape = np.broadcast_shapes(critical.shape, strength.shape)
+    # Without coupling nothing is kept, not even at field 0, where the threshold is 0.
+    ratio = np.full(shape, np.inf)
+    with np.errstate(over="ignore"):
+        np.divide(critical, strength, out=ratio, where=np.broadcast_to(strength, shape) > 0)
+        return np.asarray(np.sqrt(np.maximum(np.asarray(length) ** 2 - ratio**4, 0.0)))
+
+
+def retrieval_occupation(
+    strength: Array | float,
+    field: Array | float,
+    frequency: Array | float,
+    loss: Array | float,
+    length: Array | float = 1.0,
+) -> Array:
+    r"""Photons per spin in the mode of a retrieved pattern.
+
+    .. math::
+        |\alpha_\nu|^2 = \frac{g_0^2\,\xi_\nu^2}{\Omega_\nu^2 + (\mathrm{loss}_\nu/2)^2}
+
+    with :math:`\xi_\nu` of `retrieval_overlap`. The amplitude counts in units of √N, N being the
+    number of all spins. carollo2021 counts it in units of the root of the spins *per group*,
+    N/2^{M−1}: its Fig. 3(b) shows :math:`|\alpha_\mathrm{paper}|^2 = 2^{M-1}|\alpha|^2`.
+
+    Parameters
+    ----------
+    strength : float or array
+        g₀ of couplings g₀ G/√N.
+    field : float or array
+        Transverse field Ω.
+    frequency, loss : float or array
+        Of the pattern's mode; `loss` is the net damping loss − gain.
+    length : float or array
+        Mean length s of the spins of each group.
+
+    Returns
+    -------
+    array
+        All arguments broadcast; 0 below threshold.
+
+    Raises
+    ------
+    InputError
+        If a frequency is zero. Source: carollo2021, solution below Eq. (S28).
+    """
+    overlap = retrieval_overlap(strength, field, frequency, loss, length)
+    response = np.asarray(frequency) ** 2 + np.asarray(loss) ** 2 / 4
+    return np.asarray(np.asarray(strength) ** 2 * overlap**2 / response)

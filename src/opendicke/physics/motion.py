@@ -1,0 +1,260 @@
+r"""What a long run has come to: a fixed point, a limit cycle, or motion that goes on.
+
+Judged from the collective variables alone: overlaps, boson amplitudes, and the power that leaves
+through the loss. In the units of `methods.flow` the energy changes by
+
+.. math::
+    \dot E = -\sum_\lambda \Gamma_\lambda
+             \left[\omega_\lambda |a_\lambda|^2 + F_\lambda \mathrm{Re}\, a_\lambda\right],
+    \qquad F_\lambda = \sum_j w_j g_{j\lambda} z_j ,
+
+which follows from carollo2021 Eq. (7). Motion is followed on for as long again, as it is and after
+kicks: it is settling if it keeps dying out, and a limit cycle if it repeats and forgets the kicks.
+Motion that exchanges no energy with the loss is undamped. What is none of these is only said to be
+moving.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from opendicke.model.checks import Array
+
+
+class Motion(IntEnum):
+    """How a long run behaves in its last stretch."""
+
+    FAILED = -1
+    """Not a finite number."""
+    SETTLED = 0
+    """A fixed point: nothing moves by more than the tolerance."""
+    SETTLING = 1
+    """Still moving, but dying out towards a fixed point."""
+    LIMIT_CYCLE = 2
+    """Periodic, kept up against the loss, and restored after a kick."""
+    UNDAMPED = 3
+    """Moving where no loss acts."""
+    MOVING = 4
+    """Still moving otherwise: irregular, growing, or too slow to tell."""
+
+
+class Record(NamedTuple):
+    """Collective variables of many points at equally spaced times."""
+
+    overlap: Array
+    """(T, P, points)"""
+    amplitude: Array
+    """Complex, (T, L, points)."""
+    force: Array
+    """(T, L, points)"""
+
+    def signals(self) -> Array:
+        """Overlaps, and amplitudes relative to the largest of them above 1, (T, S, points)."""
+        largest = np.maximum(np.abs(self.amplitude).max(axis=(0, 1)), 1.0)
+        scaled = self.amplitude / largest
+        return np.concatenate([self.overlap, scaled.real, scaled.imag], axis=1)
+
+
+def swing(record: Record) -> Array:
+    """Largest change of any signal, (points,)."""
+    signals = record.signals()
+    return np.asarray(np.ptp(signals, axis=0).max(axis=0, initial=0.0))
+
+
+def power(record: Record, frequencies: Array, damping: Array) -> Array:
+    """Rate of change of the energy, (T, points); `frequencies` and `damping` are (L, points)."""
+    occupation = np.abs(record.amplitude) ** 2
+    lost = damping * (frequencies * occupation + record.force * record.amplitude.real)
+    return np.asarray(-lost.sum(axis=1))
+
+
+class Judgement(NamedTuple):
+    """What a finely sampled record says of every point; arrays (points,)."""
+
+    motion: Array
+    """Values of `Motion`. `LIMIT_CYCLE` (it repeats) and `MOVING` (it does not) are open cases."""
+    period: Array
+    """Of what repeats, else NaN."""
+    drift: Array
+    """Relative growth, over the record, of what repeats, else NaN."""
+    orbit: Array
+    """Size of what repeats, over whole periods at the end of the record, else NaN."""
+    sizes: Array
+    """Size of the motion in successive parts of the record, (4, points)."""
+
+
+def judge(
+    record: Record, spacing: Array, frequencies: Array, damping: Array, tolerance: float
+) -> Judgement:
+    """What kind of motion a record shows.
+
+    Parameters
+    ----------
+    record : Record
+        Sampled finely enough to follow the motion.
+    spacing : array (points,)
+        Time between samples.
+    frequencies, damping : array (L, points)
+        Of the modes; damping is loss − gain.
+    tolerance : float
+        Largest change at which a point counts as settled.
+    """
+    signals = record.signals()
+    points = signals.shape[-1]
+    motion = np.full(points, Motion.MOVING, dtype=np.int8)
+    period, drift, orbit = np.full((3, points), np.nan)
+    finite = np.isfinite(signals).all(axis=(0, 1))
+    motion[~finite] = Motion.FAILED
+    moves = swing(record)
+    motion[finite & (moves <= tolerance)] = Motion.SETTLED
+    with np.errstate(invalid="ignore"):
+        sizes = sizes_in_parts(signals)
+        growth = sizes[1:] / np.maximum(sizes[:-1], 1e-300)
+        flow = np.abs(power(record, frequencies, damping)).max(axis=0)
+        undamped = flow <= _UNTOUCHED * moves**2
+    going = finite & (moves > tolerance)
+    dying = (growth < _DYING).all(axis=0)
+    motion[going & dying] = Motion.SETTLING
+    motion[going & undamped] = Motion.UNDAMPED
+    for k in np.flatnonzero(going & ~dying & ~undamped):
+        course = _active(signals[..., k])
+        turns = _recurrence(course)
+        if not np.isfinite(turns):
+            continue
+        first, orbit[k] = _sizes_over_turns(course, turns)
+        drift[k] = orbit[k] / first - 1
+        period[k] = turns * spacing[k]
+        motion[k] = Motion.SETTLING if drift[k] < _CLEAR else Motion.LIMIT_CYCLE
+    return Judgement(motion, period, drift, orbit, sizes)
+
+
+_UNTOUCHED = 1e-9
+"""Power, relative to the motion, below which no loss acts."""
+_CLOSED = 0.02
+"""Distance at which an orbit counts as closed, relative to its size."""
+_DYING = 0.75
+"""Relative size from part to part below which a motion surely dies out."""
+_CLEAR = -0.03
+"""Drift of a repeating motion below which it surely dies out."""
+_PARTS = 4
+
+
+def dies_out(judged: Judgement, later: Array, lapse: Array) -> Array:
+    """Which open cases die out.
+
+    Parameters
+    ----------
+    judged : Judgement
+    later : array (4, points)
+        Size of the motion in parts of a record much later.
+    lapse : array (points,)
+        Time between the two records, in lengths of the one that was judged.
+    """
+    now = judged.sizes
+    falls = (np.diff(np.concatenate([now, later]), axis=0) < 0).all(axis=0)
+    below = later.max(axis=0) < 0.9 * now.min(axis=0)
+    change = np.log(later.mean(axis=0) / np.maximum(now.mean(axis=0), 1e-300))
+    # What repeats is known precisely enough to see it shrink slowly, if it goes on shrinking.
+    slowly = change < 0.5 * np.minimum(judged.drift, -_NOTICED) * lapse
+    return np.asarray(falls | below | slowly)
+
+
+def orbit_size(record: Record) -> Array:
+    """Size of the motion over whole periods where it repeats, NaN elsewhere, (points,)."""
+    signals = record.signals()
+    result = np.full(signals.shape[-1], np.nan)
+    for k in range(len(result)):
+        course = _active(signals[..., k])
+        turns = _recurrence(course)
+        if np.isfinite(turns):
+            first, last = _sizes_over_turns(course, turns)
+            if abs(last / first - 1) < _NOTICED:
+                result[k] = last
+    return result
+
+
+def restored(now: Array, later: Array, kicked: list[Array], kicked_later: list[Array]) -> Array:
+    """Whether kicks were seen and forgotten, from sizes of orbits (points,): a limit cycle.
+
+    Sizes are NaN where nothing repeats. A kick may lead elsewhere; but where two come back and none
+    repeats at another size, the orbit attracts.
+    """
+    with np.errstate(invalid="ignore"):
+        seen = [~(np.abs(soon / now - 1) < 3 * _NOTICED) for soon in kicked]
+        left = [np.abs(late / later - 1) for late in kicked_later]
+        back = np.sum([s & (gap < 2 * _NOTICED) for s, gap in zip(seen, left, strict=True)], axis=0)
+        family = np.any([(gap >= 2 * _NOTICED) & (gap < 0.5) for gap in left], axis=0)
+    return np.asarray((back >= 2) & ~family)
+
+
+_NOTICED = 1e-3
+"""Relative change of size that is told from none."""
+
+
+def sizes_in_parts(signals: Array) -> Array:
+    """Size of the motion in successive overlapping parts, weighted smoothly, (parts, points)."""
+    length = 2 * (len(signals) // (_PARTS + 1))
+    weight = np.hanning(length + 2)[1:-1]
+    weight /= weight.sum()
+    sizes = []
+    for part in range(_PARTS):
+        piece = signals[part * length // 2 :][:length]
+        mean = np.tensordot(weight, piece, 1)
+        sizes.append(np.sqrt(np.tensordot(weight, (piece - mean) ** 2, 1).sum(axis=0)))
+    return np.array(sizes)
+
+
+def _recurrence(signals: Array) -> float:
+    """Samples after which the orbit repeats itself all along; NaN if it does not."""
+    apart = ((signals - signals[0]) ** 2).sum(axis=1)
+    size = apart.max()
+    left = np.flatnonzero(apart > 0.25 * size)
+    if not len(left):
+        return np.nan
+    middle = apart[1:-1]
+    lowest = (middle <= apart[:-2]) & (middle <= apart[2:]) & (middle <= 0.1 * size)
+    for k in np.flatnonzero(lowest) + 1:
+        if k <= left[0]:
+            continue
+        before, here, after = apart[k - 1 : k + 2]
+        bend = before - 2 * here + after
+        offset = 0.5 * (before - after) / bend if bend > 0 else 0.0
+        closest = here - 0.25 * (before - after) * offset
+        if closest > _CLOSED**2 * size:
+            continue
+        turns = k + offset
+        return float(turns) if _repeats(signals, turns, size) else np.nan
+    return np.nan
+
+
+def _repeats(signals: Array, turns: float, size: float) -> bool:
+    """Whether the orbit one period later is the same throughout, by cubic interpolation."""
+    from scipy.interpolate import CubicSpline
+
+    places = np.arange(len(signals))
+    later = places[places + turns <= len(signals) - 1]
+    if len(later) < 2 * turns:
+        return False
+    ahead = CubicSpline(places, signals)(later + turns)
+    apart = ((ahead - signals[later]) ** 2).sum(axis=1)
+    return bool(apart.max() <= (2 * _CLOSED) ** 2 * size)
+
+
+def _sizes_over_turns(signals: Array, turns: float) -> tuple[float, float]:
+    """Size of a repeating motion over its first whole periods and over its last."""
+    from scipy.interpolate import CubicSpline
+
+    half = max(1, int((len(signals) - 1) / turns) // 2) * turns
+    phase = np.linspace(0.0, half, 4 * len(signals), endpoint=False)
+    course = CubicSpline(np.arange(len(signals)), signals)
+    first, last = (course(start + phase).std(axis=0) for start in (0.0, len(signals) - 1 - half))
+    return float(np.linalg.norm(first)), float(np.linalg.norm(last))
+
+
+def _active(signals: Array) -> Array:
+    """The signals of one point that move noticeably, (T, S')."""
+    moves = np.ptp(signals, axis=0)
+    return signals[:, moves > 1e-3 * moves.max()]

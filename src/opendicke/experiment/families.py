@@ -27,6 +27,7 @@ from opendicke.model.dicke import check_gain
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.reduce import Problem, reduce
 from opendicke.model.state import Pattern
+from opendicke.physics.windows import instability_windows
 
 Axes = dict[str, dict[str, list[Any]]]
 """Name of an axis → path → values."""
@@ -81,7 +82,18 @@ def sweep_axes(frame: Experiment, sweep: object) -> Axes:
     return axes
 
 
-_TAKEN = ("overlap", "overlap_swing", "photons_mode", "motion", "period", "step", "sx", "sy", "sz")
+_TAKEN = (
+    "overlap",
+    "overlap_swing",
+    "photons_mode",
+    "motion",
+    "period",
+    "step",
+    "hidden_instability",
+    "sx",
+    "sy",
+    "sz",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +184,33 @@ class Family:
         mean = np.where(damping > 0, -np.expm1(-elapsed) / elapsed, 1.0)
         decayed = np.exp(-damping * (duration - window)) * mean
         return np.asarray(settled + (start - settled) * decayed)
+
+    def hidden_instability(self) -> Array:
+        """Where the retrieval state of the initial pattern exists but is unstable, (n,) of bool.
+
+        By the closed forms for the limit of `Binary` couplings; False where they do not apply.
+        """
+        unstable = np.zeros(len(self.places), bool)
+        model = self.problem.model
+        binary = model.thermodynamic and (np.abs(self.problem.couplings) == 1).all()
+        if not binary or self.field is None:
+            return unstable
+        windows: dict[bytes, Array] = {}
+        for k, count in enumerate(self.modes):
+            spins = self.states[self.state[k]].state.spins
+            if not isinstance(spins, Pattern) or not self.field[k] or spins.flipped == 0.5:
+                continue
+            frequencies = self.frequencies[:count, k]
+            damping = (self.loss - self.gain)[:count, k]
+            if not frequencies.all():
+                continue
+            length = abs(1 - 2 * spins.flipped)
+            key = np.array([self.field[k], length, *frequencies, *damping]).tobytes()
+            if key not in windows:
+                windows[key] = instability_windows(self.field[k], frequencies, damping, length)
+            lower, upper = windows[key][spins.index]
+            unstable[k] = lower < abs(self.scale[0, k]) < upper
+        return unstable
 
 
 def _initial_force(problem: Problem) -> Array:

@@ -77,7 +77,8 @@ def phase_diagram(
     -------
     xarray.Dataset
         Dimensions of the sweep; `overlap` (pattern), `overlap_swing` (pattern), `photons_mode`
-        (mode), the spin along the field axis, `motion` (with `flag_meanings`), `period`, `step`.
+        (mode), the spin along the field axis, `motion` (with `flag_meanings`), `period`, `step`,
+        and `hidden_instability`, where an aligned start settles in an unstable retrieval state.
         The attribute `numerics` holds the estimated error.
 
     Raises
@@ -127,7 +128,7 @@ def phase_diagram(
     dataset.attrs |= {"format": FORMAT, "numerics": as_json(_numerics(ends))}
     for name, value in provenance.items():
         dataset.attrs[name] = value if isinstance(value, (str, int, float)) else as_json(value)
-    _report(ends, tolerance)
+    _report(ends, tolerance, int(dataset["hidden_instability"].sum()))
     return dataset
 
 
@@ -189,6 +190,7 @@ def _labelled(
     photons = np.full((modes, points), np.nan)
     along, period, step = np.full((3, points), np.nan)
     motion = np.zeros(points, dtype=np.int8)
+    hidden = np.zeros(points, dtype=bool)
     for part, end in zip(parts, ends, strict=True):
         there = part.places
         present = part.present()
@@ -201,6 +203,7 @@ def _labelled(
         photons[: len(present), there] = np.where(present, end.occupation + thermal, np.nan)
         along[there] = end.along_field / part.spins
         motion[there], period[there], step[there] = end.motion, end.period, end.step
+        hidden[there] = part.hidden_instability() & (end.motion == Motion.SETTLED)
     dims = tuple(axes)
     model = parts[0].problem.model
     per_spin = " per spin" if model.thermodynamic else ""
@@ -231,6 +234,9 @@ def _labelled(
                 along, {"long_name": f"time average of ⟨σ{field}⟩", "units": "1"}
             ),
             "motion": labelled(motion, {"long_name": "kind of motion", **kinds}),
+            "hidden_instability": labelled(
+                hidden, {"long_name": "settled in a linearly unstable retrieval state"}
+            ),
             "period": labelled(
                 period, {"long_name": "period of limit cycles", "units": "1/energy"}
             ),
@@ -254,7 +260,7 @@ def _numerics(ends: list[Any]) -> dict[str, Any]:
     }
 
 
-def _report(ends: list[Any], tolerance: float) -> None:
+def _report(ends: list[Any], tolerance: float, hidden: int) -> None:
     """Say what the user must know before reading the diagram."""
     error = max(end.estimated_error for end in ends)
     failed = sum(int((end.motion == Motion.FAILED).sum()) for end in ends)
@@ -269,5 +275,10 @@ def _report(ends: list[Any], tolerance: float) -> None:
         )
     if failed:
         notes.append(f"{failed} points gave no finite number")
+    if hidden:
+        notes.append(
+            f"{hidden} points settle in a retrieval state that is linearly unstable, which a start "
+            "exactly along the pattern hides (`hidden_instability`)"
+        )
     for note in notes:
         warnings.warn(f"phase diagram: {note}.", ValidityWarning, stacklevel=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import diagram
 import reduction
 import startup
 import sweep
@@ -11,7 +12,7 @@ from timing import header
 def main() -> None:
     """Print one Markdown table."""
     print(header(), flush=True)
-    for part in (startup, reduction, sweep):
+    for part in (startup, reduction, sweep, diagram):
         for row in part.rows():
             print(row, flush=True)
 

@@ -143,3 +143,24 @@ def test_mean_field_corrects_no_error() -> None:
             np.testing.assert_allclose(z[:, flipped], -z[:, other], atol=1e-9)
             pairs += 1
     assert pairs > 8
+
+
+def test_every_pattern_of_a_batch_stays_in_its_subspace() -> None:
+    """Inside the windows an aligned start stays only if all other forces are exactly 0."""
+    for pattern in (1, 2, 3):
+        sweep = {"model.couplings.strength": 1.02 * CRITICAL[pattern] * np.linspace(1, 1.02, 12)}
+        experiment = od.Experiment(
+            model=od.RandomDicke(
+                od.Binary(1.0), 16, 4, frequencies=FREQUENCIES, loss=LOSS, field=FIELD
+            ),
+            state=od.ProductState.pattern(pattern),
+            times=np.linspace(0.0, 600.0, 4),
+            method=od.MeanField(step=0.2),
+            observables=["overlap"],
+            sweep=sweep,
+            thermodynamic=True,
+        )
+        overlap = od.run(experiment, validity="ignore")["overlap"]
+        others = [other for other in range(4) if other != pattern]
+        assert not overlap.isel(pattern=others).any()
+        assert (np.abs(overlap.isel(pattern=pattern, time=-1)) > 0.1).all()

@@ -258,3 +258,16 @@ def test_a_million_spins_are_32_groups() -> None:
     # A tenth is flipped: the summed overlap with the pattern is 0.8 N.
     z = rebuilt_bloch(problem)[:, 2]
     assert z @ model.pattern_matrix[2] == pytest.approx(0.8 * spins, rel=1e-12)
+
+
+def test_equal_rows_left_apart_stay_apart() -> None:
+    """Without grouping, spins of equal rows are no grid: each keeps its own place."""
+    model = grouped((3, 2, 1))
+    problem = od.reduce(model, UP, group=False)
+    assert problem.factors is None
+    assert problem.groups == 6
+    np.testing.assert_array_equal(rebuilt_rows(problem), model.couplings)
+    signs = od.RandomDicke(od.Binary(1.0), 9, 2, frequencies=[1.0, 2.0]).draw()
+    problem = od.reduce(signs, UP, group=False)
+    np.testing.assert_array_equal(problem.weights[:9], np.ones(9))
+    np.testing.assert_array_equal(rebuilt_rows(problem), signs.couplings)

@@ -27,6 +27,7 @@ from opendicke.model.dicke import check_gain
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.reduce import Problem, reduce
 from opendicke.model.state import Pattern
+from opendicke.physics.stationary import EQUAL
 from opendicke.physics.windows import instability_windows
 
 Axes = dict[str, dict[str, list[Any]]]
@@ -58,6 +59,11 @@ def sweep_axes(frame: Experiment, sweep: object) -> Axes:
             continue
         if not name.isidentifier() or name in RESERVED or name in _TAKEN:
             raise InputError("sweep", "name its axes by free words", f"had {shown(name)}")
+        if not values:
+            raise InputError(f"sweep.{name}", "change at least one parameter", "was empty")
+        for path in values:
+            if not isinstance(path, str):
+                raise InputError(f"sweep.{name}", "have strings as paths", f"had {shown(path)}")
         axes[name] = {path: sweep_values(path, listed) for path, listed in values.items()}
         lengths = {path: len(listed) for path, listed in axes[name].items()}
         if len(set(lengths.values())) != 1:
@@ -74,6 +80,9 @@ def sweep_axes(frame: Experiment, sweep: object) -> Axes:
             if path.split(".")[0] not in ("model", "state"):
                 wanted = "name parameters of model or state, such as `model.field`"
                 raise InputError(f"sweep.{name}", wanted, f"had `{path}`")
+            if path == "model.field_axis":
+                wanted = "be the same for all points, as spins are read along it"
+                raise InputError(f"sweep.{path}", wanted, "was swept")
             if path in seen:
                 raise InputError("sweep", "change every parameter on one axis", f"repeats `{path}`")
             seen.add(path)
@@ -146,9 +155,13 @@ class Family:
             )
         )
         same = len(drives) == 1 or all(np.array_equal(drive, drives[0]) for drive in drives)
+        drives = list(np.broadcast_arrays(*drives))  # a state may pull alike in all groups
         groups = parameters.field.ndim - 1
+        unit = parameters.scale
+        if reading.ndim == 1:  # forces are read in this unit
+            reading = reading * unit[: len(reading), 0]
         parameters = parameters._replace(
-            scale=self.scale,
+            scale=self.scale * unit,
             rate=rate,
             drive=drives[0] if same else np.concatenate(drives, axis=-1)[..., self.state],
             field=parameters.field if self.field is None else self.field.reshape(*[1] * groups, -1),
@@ -165,7 +178,7 @@ class Family:
                 )
             amplitude = np.divide(-1j * force, rate, out=np.zeros_like(rate), where=rate != 0)
         picked = picked._replace(amplitude=np.where(self.present(), amplitude, 0.0))
-        pull = (self.problem.weights @ self.problem.couplings**2)[:, None]
+        pull = (self.problem.weights @ self.problem.couplings**2)[:, None] / unit**2
         return Points(parameters, picked, reading, self.frequencies, self.loss - self.gain, pull)
 
     def thermal_occupation(self, duration: float, window: float) -> Array:
@@ -192,7 +205,9 @@ class Family:
         """
         unstable = np.zeros(len(self.places), bool)
         model = self.problem.model
-        binary = model.thermodynamic and (np.abs(self.problem.couplings) == 1).all()
+        signs = self.problem.couplings
+        orthogonal = np.abs((signs.T * self.problem.weights) @ signs - np.eye(len(self.scale)))
+        binary = model.thermodynamic and (np.abs(signs) == 1).all() and orthogonal.max() <= EQUAL
         if not binary or self.field is None:
             return unstable
         windows: dict[bytes, Array] = {}
@@ -236,7 +251,7 @@ def families(
             path: values[place]
             for number, place in zip(structural, combination, strict=True)
             for path, values in tables[number].items()
-            if not _smooth(frame, path, values)
+            if not _smooth(frame, path, values) or path.removeprefix("model.") in _RATES
         }
         point = replace_all(frame, changed)
         problem = _unit_problem(point, axes, realization)
@@ -248,9 +263,28 @@ def families(
             if structural
             else np.ones(math.prod(shape), bool)
         )
-        key = (problem.couplings.tobytes(), problem.field.tobytes(), problem.vectors.shape)
-        groups.setdefault(key, []).append((problem, there, point))
+        groups.setdefault(_likeness(problem, point), []).append((problem, there, point))
     return [_family(members, frame, axes, index) for members in groups.values()]
+
+
+def _likeness(problem: Problem, point: Experiment) -> Any:
+    """Equal for points of one family: what it takes from the first of them holds for all."""
+    model = point.model
+    assert isinstance(model, RandomDicke)
+    couplings = problem.couplings
+    # Overlaps are forces up to a factor where all spins pull a mode equally hard; elsewhere they
+    # are read by weights of the groups.
+    pull = np.ptp(np.abs(couplings), axis=0).max() == 0 and couplings.all()
+    reading = () if pull else (problem.weights.tobytes(), problem.mean.tobytes())
+    return (
+        couplings.tobytes(),
+        problem.field.tobytes(),
+        np.ndim(model.field),
+        problem.vectors.shape,
+        reading,
+        point.state.bosons,
+        getattr(model.couplings, _STRENGTH[type(model.couplings)]),
+    )
 
 
 def _smooth(frame: Experiment, path: str, values: Sequence[Any]) -> bool:
@@ -347,7 +381,9 @@ def _family(
                     raise InputError(f"sweep.{name}", wanted, f"had {len(given)} entries")
                 chosen = there[modes[there] == count]
                 rates[name][:count, chosen] = given[:, None] if given.ndim else given
-    check_gain(rates["loss"].ravel(), rates["gain"].ravel())
+    loss, gain = rates["loss"], rates["gain"]
+    first = int(np.argmax(((gain > 0) & (loss <= gain)).any(axis=0)))
+    check_gain(loss[:, first], gain[:, first])
     name = _STRENGTH[type(model.couplings)]
     scale = np.ones((size, len(places)))
     if getattr(model.couplings, name) is not None:
@@ -362,7 +398,8 @@ def _family(
     if not np.ndim(model.field):
         field = np.zeros(len(places))
         for value, there in everywhere("model.field", model.field):
-            field[there] = value
+            if len(there):
+                field[there] = value
     return Family(
         problem=problem,
         places=places,

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.errors import InputError, ValidityWarning, shown
+from opendicke.errors import InputError, ValidityError, ValidityWarning, shown
 from opendicke.experiment.experiment import Experiment
 from opendicke.experiment.families import Axes, Family, families, sweep_axes
 from opendicke.experiment.plan import coordinate
@@ -134,6 +134,7 @@ def phase_diagram(
 
 _BYTES_PER_POINT = 40_000
 _SAMPLES = 64
+_MOST_STEPS = 1e7
 
 
 def _solved(
@@ -143,6 +144,14 @@ def _solved(
     from opendicke.methods.attractors import Attractors
 
     points = family.points()
+    duration, window, _ = extent
+    with np.errstate(over="ignore"):
+        steps = duration * max(_SAMPLES / window, float(points.rates(duration).max()) / 4)
+    if not steps <= _MOST_STEPS:
+        raise ValidityError(
+            f"phase_diagram: it would need about {steps:.0e} steps at a point, and at most "
+            f"{_MOST_STEPS:.0e} are made."
+        )
     if len(points) == math.prod(shape):
         sample, spread = _lattice(shape)
     else:

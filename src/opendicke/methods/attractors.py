@@ -35,6 +35,7 @@ from opendicke.physics.motion import (
     judge,
     orbit_size,
     restored,
+    shrinks,
     sizes_in_parts,
     swing,
 )
@@ -51,8 +52,10 @@ _FALL = 1 - _FINER**-ORDER
 """Difference of two solutions over the error of the one with the longer step."""
 _LEVELS = 14
 _ATTEMPTS = 4
-_FOLLOWED = 0.8
-"""Share of the time in which a spin turns by one that a step may take where nothing settles."""
+_FOLLOWED = 2.0
+"""Angle by which a spin may turn in a step where nothing settles,"""
+_LONGEST = 4.0
+"""and anywhere."""
 
 
 class Ends(NamedTuple):
@@ -108,12 +111,13 @@ class Attractors:
         self._points, self._duration, self._window = points, duration, window
         self._tolerance, self._progress = tolerance, progress
         self._sample, self._spread = sample, spread
-        self._rates = points.rates()
+        self._rates = points.rates(duration)
         self._chunk = chunk_size(points)
 
     def find(self) -> Ends:
         """Choose steps, follow all points, repeat where needed, check, judge."""
-        steps = self._spread(self._steps_at_sample())
+        longest = np.minimum(_LONGEST / self._rates, self._window / _SAMPLES)
+        steps = np.minimum(self._spread(self._steps_at_sample()), longest)
         everyone = np.arange(len(self._points))
         found = self._followed(everyone, steps, self._bar(0.1, 0.55, "following all points"))
         found, steps = self._repeated(found, steps)
@@ -150,9 +154,9 @@ class Attractors:
                 calm = swing(record) <= self._tolerance
                 longer = step * _FINER
                 error = np.abs(now - before).max(axis=0, initial=0.0) / _FALL
-                # Motion that goes on is followed well enough at a share of its own time.
-                followed = ~calm & (longer * rates <= _FOLLOWED)
-                error = np.where(calm, error, np.where(followed, 0.0, error / 200))
+                # Motion that goes on is only known to do so where each step follows it.
+                followed = np.where(longer * rates <= _FOLLOWED, 0.0, np.inf)
+                error = np.where(calm, error, followed)
                 allowed = self._tolerance / 2
                 # Two successive steps must do; the longer one may be longer still by the order.
                 done = (error <= allowed) & (last <= allowed) & np.isnan(chosen)
@@ -162,8 +166,7 @@ class Attractors:
                     break
                 last = error
             before, step = now, step / _FINER
-        chosen = np.where(np.isnan(chosen), step * _FINER, chosen)
-        return np.asarray(np.minimum(chosen, self._window / _SAMPLES))
+        return np.where(np.isnan(chosen), step * _FINER, chosen)
 
     def _followed(
         self,
@@ -185,9 +188,9 @@ class Attractors:
             part = order[start : start + self._chunk]
             each = int(np.ceil(spacing / steps[part].min()))
             step = spacing / each
-            bridges = int(np.ceil(bridge / step * (1 - 1e-12)))
-            # What whole steps of the bridge take too much, the lead does not get.
-            rest = lead + bridge - bridges * step
+            bridges = int(bridge / step * (1 + 1e-12))
+            # What whole steps of the bridge leave, the lead gets.
+            rest = max(lead + bridge - bridges * step, 0.0)
             leads = int(np.ceil(rest / (leap * step)))
             stretch = Stretch(rest / max(leads, 1), leads, step, bridges, each)
             return follow(self._points, places[part], self._chunk, stretch, _SAMPLES)
@@ -201,30 +204,40 @@ class Attractors:
 
     def _repeated(self, found: Followed, steps: Array) -> tuple[Followed, Array]:
         """Follow points again by shorter steps until their averages no longer change."""
-        # Settled points: what changed as the steps became shorter tells how wrong they still are.
-        change = np.abs(np.abs(found.before) - _average(found.record)).max(axis=0, initial=0.0)
-        error = np.where(self._calm(found), change / (_FINER**ORDER - 1), 0.0)
-        if self._duration <= self._window:
-            error[:] = 0.0  # nothing is known before the window
+        error = np.where(self._calm(found), self._own_error(found), 0.0)
+        # Motion that goes on is followed again if the steps were too long to know that it does.
+        long = ~self._calm(found) & (steps * self._rates > _FINER * _FOLLOWED)
+        error[long] = np.inf
         wrong = np.flatnonzero(error > self._tolerance / 2)
         for attempt in range(_ATTEMPTS):
             if not len(wrong):
                 break
             shrink = (0.4 * self._tolerance / error[wrong]) ** (1 / ORDER)
             shorter = steps[wrong] * np.clip(shrink, 0.25, 0.8)
+            shorter[long[wrong]] = _FOLLOWED / self._rates[wrong[long[wrong]]]
             start = 0.55 + 0.05 * attempt
             report = self._bar(start, start + 0.05, "following again by shorter steps")
             again = self._followed(wrong, shorter, report)
             ratio = (steps[wrong] / shorter) ** ORDER
             apart = np.abs(_average(again.record) - _average(found.record)[:, wrong]).max(axis=0)
+            apart /= ratio - 1
+            # Ends that differ tell nothing of the error; the sample will tell how often they do.
+            apart = np.where(long[wrong] | (apart > _ELSEWHERE), self._own_error(again), apart)
             jax.tree.map(lambda old, new, at=wrong: _put(old, at, new), found, again)
             steps = steps.copy()
             steps[wrong] = shorter
             error = np.zeros(len(steps))
-            error[wrong] = np.where(self._calm(again), apart / (ratio - 1), 0.0)
-            error[error > _ELSEWHERE] = 0.0  # ends elsewhere; the sample will tell how often
+            error[wrong] = np.where(self._calm(again), apart, 0.0)
+            long = np.zeros(len(steps), bool)
             wrong = np.flatnonzero(error > self._tolerance)
         return found, steps
+
+    def _own_error(self, found: Followed) -> Array:
+        """Error of settled points, from what changed as their steps became shorter on the way."""
+        if self._duration <= self._window:  # nothing is known before the window
+            return np.zeros(found.before.shape[-1])
+        change = np.abs(np.abs(found.before) - _average(found.record)).max(axis=0, initial=0.0)
+        return np.asarray(change / (_FINER**ORDER - 1))
 
     def _calm(self, found: Followed) -> Array:
         return np.asarray(swing(found.record) <= self._tolerance)
@@ -266,6 +279,9 @@ class Attractors:
         starts = range(0, len(places), self._chunk)
         parts = side_by_side(one, starts, self._bar(0.75, 0.9, "judging what moves"))
         judged, ended = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=-1), *parts)
+        window = jax.tree.map(lambda leaf: leaf[..., places], found.record)
+        shrunk = shrinks(sizes_in_parts(window.signals()), judged.sizes)
+        judged.motion[(judged.motion == Motion.MOVING) & shrunk] = Motion.SETTLING
         unclear = np.flatnonzero(np.isin(judged.motion, (Motion.LIMIT_CYCLE, Motion.MOVING)))
         if len(unclear):
             cases: tuple[Judgement, _Open] = jax.tree.map(
@@ -335,7 +351,9 @@ class Attractors:
         field = 2 * np.abs(parameters.field).max(axis=tuple(range(parameters.field.ndim - 1)))
         reach = np.abs(amplitude.real).max(axis=0) * np.sqrt(self._points.strength)
         phi = 4 * (np.abs(parameters.scale) * reach).sum(axis=0)
-        return np.asarray(np.maximum(np.hypot(field, phi), modes))
+        # What turns once in more than the window is sampled as if it turned once in it.
+        slowest = 2 * np.pi / self._window
+        return np.asarray(np.maximum.reduce([np.hypot(field, phi), modes, slowest + 0 * modes]))
 
 
 class _Open(NamedTuple):

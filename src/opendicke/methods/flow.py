@@ -139,12 +139,19 @@ def initial(problem: Problem) -> tuple[Parameters, State]:
     def over_groups(array: Array) -> Array:
         return np.ascontiguousarray(array.T.reshape(*array.shape[:0:-1], *groups))
 
-    field = problem.field
+    couplings: Rows | Grid = Rows(problem.couplings)
+    scale, field = np.ones(1), problem.field
+    if grid is not None:
+        # Factors of exactly ±1 for sign patterns, so that their products add up to exactly 0.
+        largest = [np.abs(factor).max(axis=0, initial=0.0) for factor in grid]
+        units = [np.where(size > 0, size, 1.0) for size in largest]
+        couplings = Grid(*(factor / unit for factor, unit in zip(grid, units, strict=True)))
+        scale, field = np.concatenate(units), field[:1].reshape([1] * len(groups))
     parameters = Parameters(
-        couplings=Rows(problem.couplings) if grid is None else Grid(*grid),
-        scale=np.ones(1),
+        couplings=couplings,
+        scale=scale,
         drive=over_groups(problem.mean * problem.weights[:, None]),
-        field=field[:1].reshape([1] * len(groups)) if grid else field,
+        field=field,
         rate=(problem.loss - problem.gain) / 2 + 1j * problem.frequencies,
     )
     spins = over_groups(problem.vectors)

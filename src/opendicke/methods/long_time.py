@@ -28,6 +28,8 @@ from opendicke.physics.motion import Record
 ORDER = 4
 _CACHED = 4096
 """Numbers of one spin component that fit the cache beside the others."""
+_CHUNKS = 8
+"""Chunks at least, where points are many enough."""
 T = TypeVar("T")
 
 
@@ -65,15 +67,15 @@ class Points:
         modes = self.frequencies[:, places], self.damping[:, places]
         return Points(parameters, states, self.overlap, *modes, self.strength)
 
-    def rates(self) -> Array:
-        """Estimate of the fastest turning of a spin at every point."""
+    def rates(self, duration: float) -> Array:
+        """Estimate of the fastest turning of a spin at every point, within a time."""
         p, state = self.parameters, self.states
         field = 2 * np.abs(p.field).max(axis=tuple(range(p.field.ndim - 1)))
-        rate = np.maximum(np.abs(p.rate), 1e-300)
+        rate = np.maximum(np.abs(p.rate), 1 / duration)
         reach = p.scale**2 * self.strength / rate
         start = np.abs(p.scale) * np.sqrt(self.strength) * np.abs(state.amplitude)
         phi = 2 * (reach.max(axis=0) + start.sum(axis=0))
-        return np.asarray(np.hypot(field, phi) + np.zeros(len(self)))
+        return np.asarray(np.maximum(np.hypot(field, phi), 1 / duration) + np.zeros(len(self)))
 
 
 class Stretch(NamedTuple):
@@ -190,11 +192,11 @@ def follow(points: Points, places: Array, size: int, stretch: Stretch, samples: 
 def chunk_size(points: Points) -> int:
     """Points in a chunk: what fits the cache, or on other devices everything."""
     numbers = int(np.prod(points.states.x.shape[:-1]))
-    share = -(-len(points) // workers())
-    wanted = 1 << max(share - 1, 0).bit_length()
+    everyone = 1 << max(len(points) - 1, 0).bit_length()
     if device_kind() != "cpu":
-        return int(min(wanted, max(64, 2**27 // numbers)))
-    return int(min(wanted, max(8, min(256, _CACHED // numbers))))
+        return int(min(everyone, max(64, 2**27 // numbers)))
+    # The same on every machine: points of a chunk share their steps.
+    return int(min(max(everyone // _CHUNKS, 8), max(8, min(256, _CACHED // numbers))))
 
 
 def workers() -> int:

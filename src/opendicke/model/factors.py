@@ -33,12 +33,12 @@ class Factors(NamedTuple):
 
 
 def factorise(rows: Array, most: int) -> tuple[Factors, Array] | None:
-    """The smallest grid that holds distinct rows (K, L), and the place (K,) of each row in it.
+    """The smallest grid that holds rows (K, L), all distinct, and the place (K,) of each in it.
 
     Returns
     -------
     tuple or None
-        None if the grid would have more than `most` rows.
+        None if the grid would have more than `most` rows, or if two rows are equal.
     """
     values, codes = [], []
     size = 1
@@ -54,6 +54,8 @@ def factorise(rows: Array, most: int) -> tuple[Factors, Array] | None:
     place = np.zeros(len(rows), dtype=np.intp)
     for count, code in zip(counts, codes, strict=True):
         place = place * count + code
+    if len(np.unique(place)) < len(place):
+        return None
     return Factors(_grid(values[:split]), _grid(values[split:])), place
 
 

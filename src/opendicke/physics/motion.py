@@ -142,6 +142,12 @@ _CLEAR = -0.03
 _PARTS = 4
 
 
+def shrinks(now: Array, later: Array) -> Array:
+    """Whether the motion became smaller beyond doubt, from its size in parts of two records."""
+    falls = (np.diff(np.concatenate([now, later]), axis=0) < 0).all(axis=0)
+    return np.asarray(falls | (later.max(axis=0) < 0.9 * now.min(axis=0)))
+
+
 def dies_out(judged: Judgement, later: Array, lapse: Array) -> Array:
     """Which open cases die out.
 
@@ -154,12 +160,10 @@ def dies_out(judged: Judgement, later: Array, lapse: Array) -> Array:
         Time between the two records, in lengths of the one that was judged.
     """
     now = judged.sizes
-    falls = (np.diff(np.concatenate([now, later]), axis=0) < 0).all(axis=0)
-    below = later.max(axis=0) < 0.9 * now.min(axis=0)
     change = np.log(later.mean(axis=0) / np.maximum(now.mean(axis=0), 1e-300))
     # What repeats is known precisely enough to see it shrink slowly, if it goes on shrinking.
     slowly = change < 0.5 * np.minimum(judged.drift, -_NOTICED) * lapse
-    return np.asarray(falls | below | slowly)
+    return np.asarray(shrinks(now, later) | slowly)
 
 
 def orbit_size(record: Record) -> Array:

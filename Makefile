@@ -10,7 +10,7 @@ help:
 	@echo "make test     all tests"
 	@echo "make check    style, types, import contracts"
 	@echo "make docs     the documentation, in docs/_build/html"
-	@echo "make figures  every example at full size; refreshes the pictures of README and docs"
+	@echo "make figures  every example and paper at full size; refreshes the pictures of README and docs"
 	@echo "make bench    speed, as ratios; prints the tables of benchmarks/"
 
 $(READY): requirements.lock pyproject.toml
@@ -26,7 +26,7 @@ run: $(READY)
 	$(BIN)/opendicke run examples/retrieval.toml
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -40,6 +40,9 @@ bench: $(READY)
 figures: $(READY)
 	$(BIN)/opendicke run examples/retrieval.toml --overwrite --figure docs/_static/retrieval.png
 	$(BIN)/opendicke run examples/relaxation.toml --overwrite
+	$(BIN)/opendicke paper carollo2021 --overwrite
+	for name in fig3a kick finite diagram; do \
+		cp results/carollo2021/$$name.png docs/_static/carollo2021_$$name.png; done
 
 docs: $(READY)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --builder html docs docs/_build/html

@@ -1,4 +1,4 @@
-"""The command line: run an experiment file, show and plot what came out."""
+"""The command line: run an experiment file, show and plot what came out, make a paper."""
 
 from __future__ import annotations
 
@@ -120,6 +120,53 @@ def plot(
     dataset = load(store)
     save_figure(curves(dataset, observable) if observable else overview(dataset), figure)
     typer.echo(f"figure saved in {figure}")
+
+
+@app.command()
+def paper(
+    name: Annotated[
+        str | None, typer.Argument(help="The paper.  [default: list all]", show_default=False)
+    ] = None,
+    figure: Annotated[
+        str | None,
+        typer.Argument(
+            help="One figure, or `claims`.  [default: all figures, then the claims]",
+            show_default=False,
+        ),
+    ] = None,
+    scale: Annotated[
+        str, typer.Option(help="How large: smoke, paper (as published) or beyond.")
+    ] = "paper",
+    folder: Annotated[
+        Path | None, typer.Option(help="Where to save.  [default: results/NAME]")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace results that are there.")] = False,
+) -> None:
+    """Make the figures of a paper again and put its claims to the test."""
+    from opendicke.papers import find_paper, known_papers
+    from opendicke.papers.catalogue import CLAIMS
+
+    if name is None:
+        for known in known_papers():
+            typer.echo(f"{known}  {find_paper(known).title}")
+            for item in find_paper(known).figures:
+                typer.echo(f"  {item.name:<8} {item.title}")
+            typer.echo(f"  {CLAIMS:<8} What the paper says, put to the test")
+        return
+    chosen = find_paper(name)
+    size = chosen.scale(scale)
+    if figure is not None and figure != CLAIMS:
+        chosen.figure(figure)
+    names = [item.name for item in chosen.figures] if figure is None else []
+
+    from opendicke.papers.making import Workshop
+
+    workshop = Workshop(chosen, size, folder or Path("results") / name, overwrite=overwrite)
+    for made in workshop.make([*names, CLAIMS] if figure is None else [figure]):
+        verb = "was already complete in" if made.reused else "saved in"
+        typer.echo(f"{made.name:<8} {verb} {made.store}; shown in {made.shown}")
+        if made.text:
+            typer.echo(made.text)
 
 
 _INTERRUPTED = 130

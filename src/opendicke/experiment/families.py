@@ -198,10 +198,11 @@ class Family:
         decayed = np.exp(-damping * (duration - window)) * mean
         return np.asarray(settled + (start - settled) * decayed)
 
-    def hidden_instability(self) -> Array:
-        """Where the retrieval state of the initial pattern exists but is unstable, (n,) of bool.
+    def hidden_instability(self, overlap: Array) -> Array:
+        """Where a point ended along its initial pattern, whose state is unstable, (n,) of bool.
 
         By the closed forms for the limit of `Binary` couplings; False where they do not apply.
+        `overlap` holds the final magnitudes (P, n).
         """
         unstable = np.zeros(len(self.places), bool)
         model = self.problem.model
@@ -224,7 +225,8 @@ class Family:
             if key not in windows:
                 windows[key] = instability_windows(self.field[k], frequencies, damping, length)
             lower, upper = windows[key][spins.index]
-            unstable[k] = lower < abs(self.scale[0, k]) < upper
+            stayed = overlap[spins.index, k] >= overlap[:, k].max()
+            unstable[k] = stayed and lower < abs(self.scale[0, k]) < upper
         return unstable
 
 

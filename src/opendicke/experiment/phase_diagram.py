@@ -43,8 +43,8 @@ def phase_diagram(
     Every point starts in `state`, is followed for `duration` and averaged over the last `window`:
 
     .. math::
-        \overline{|\xi_\mu|} = \frac1W\int_{T-W}^{T}\Big|\frac1N\sum_j G_{\mu j}
-                               \langle Z_j\rangle\Big|\,dt
+        \overline{|\xi_\mu|} = \frac1W\int_{T-W}^{T}\left|\frac1N\sum_j G_{\mu j}
+                               \langle Z_j\rangle\right|\,dt
 
     (carollo2021, Fig. 3a). Each is judged: settled in a fixed point, settling, in a limit cycle,
     undamped, or moving otherwise (`motion`).
@@ -212,7 +212,7 @@ def _labelled(
         photons[: len(present), there] = np.where(present, end.occupation + thermal, np.nan)
         along[there] = end.along_field / part.spins
         motion[there], period[there], step[there] = end.motion, end.period, end.step
-        hidden[there] = part.hidden_instability() & (end.motion == Motion.SETTLED)
+        hidden[there] = part.hidden_instability(end.overlap) & (end.motion == Motion.SETTLED)
     dims = tuple(axes)
     model = parts[0].problem.model
     per_spin = " per spin" if model.thermodynamic else ""

@@ -126,10 +126,10 @@ class Attractors:
         motion, period = self._judged(found, steps)
         self._progress(1.0, "done")
         return Ends(
-            overlap=_average(record),
+            overlap=found.means.overlap,
             swing=np.ptp(record.overlap, axis=0),
-            occupation=(np.abs(record.amplitude) ** 2).mean(axis=0),
-            along_field=found.along_field.mean(axis=0),
+            occupation=found.means.occupation,
+            along_field=found.means.along_field,
             motion=motion,
             period=period,
             step=steps,
@@ -148,10 +148,10 @@ class Attractors:
         before, last = None, np.full(len(sample), np.inf)
         for level in range(_LEVELS):
             self._progress(0.1 * level / _LEVELS, "choosing steps")
-            record = self._followed(sample, np.full(len(sample), step), leap=1.0).record
-            now = _average(record)
+            found = self._followed(sample, np.full(len(sample), step), leap=1.0)
+            now = found.means.overlap
             if before is not None:
-                calm = swing(record) <= self._tolerance
+                calm = self._calm(found)
                 longer = step * _FINER
                 error = np.abs(now - before).max(axis=0, initial=0.0) / _FALL
                 # Motion that goes on is only known to do so where each step follows it.
@@ -193,7 +193,7 @@ class Attractors:
             rest = max(lead + bridge - bridges * step, 0.0)
             leads = int(np.ceil(rest / (leap * step)))
             stretch = Stretch(rest / max(leads, 1), leads, step, bridges, each)
-            return follow(self._points, places[part], self._chunk, stretch, _SAMPLES)
+            return follow(self._points, places[part], self._chunk, stretch, _SAMPLES, average=True)
 
         parts = side_by_side(one, range(0, len(places), self._chunk), done)
         back = np.argsort(order)
@@ -204,7 +204,7 @@ class Attractors:
 
     def _repeated(self, found: Followed, steps: Array) -> tuple[Followed, Array]:
         """Follow points again by shorter steps until their averages no longer change."""
-        error = np.where(self._calm(found), self._own_error(found), 0.0)
+        error = np.where(self._nearly_calm(found), self._own_error(found), 0.0)
         # Motion that goes on is followed again if the steps were too long to know that it does.
         long = ~self._calm(found) & (steps * self._rates > _FINER * _FOLLOWED)
         error[long] = np.inf
@@ -219,7 +219,7 @@ class Attractors:
             report = self._bar(start, start + 0.05, "following again by shorter steps")
             again = self._followed(wrong, shorter, report)
             ratio = (steps[wrong] / shorter) ** ORDER
-            apart = np.abs(_average(again.record) - _average(found.record)[:, wrong]).max(axis=0)
+            apart = np.abs(again.means.overlap - found.means.overlap[:, wrong]).max(axis=0)
             apart /= ratio - 1
             # Ends that differ tell nothing of the error; the sample will tell how often they do.
             apart = np.where(long[wrong] | (apart > _ELSEWHERE), self._own_error(again), apart)
@@ -227,7 +227,7 @@ class Attractors:
             steps = steps.copy()
             steps[wrong] = shorter
             error = np.zeros(len(steps))
-            error[wrong] = np.where(self._calm(again), apart, 0.0)
+            error[wrong] = np.where(self._nearly_calm(again), apart, 0.0)
             long = np.zeros(len(steps), bool)
             wrong = np.flatnonzero(error > self._tolerance)
         return found, steps
@@ -236,11 +236,15 @@ class Attractors:
         """Error of settled points, from what changed as their steps became shorter on the way."""
         if self._duration <= self._window:  # nothing is known before the window
             return np.zeros(found.before.shape[-1])
-        change = np.abs(np.abs(found.before) - _average(found.record)).max(axis=0, initial=0.0)
+        change = np.abs(np.abs(found.before) - found.means.overlap).max(axis=0, initial=0.0)
         return np.asarray(change / (_FINER**ORDER - 1))
 
     def _calm(self, found: Followed) -> Array:
         return np.asarray(swing(found.record) <= self._tolerance)
+
+    def _nearly_calm(self, found: Followed) -> Array:
+        """Settled, or moving so little that it may only be for steps that are too long."""
+        return np.asarray(swing(found.record) <= _NEARLY * self._tolerance)
 
     def _check(self, found: Followed, steps: Array) -> tuple[float, float]:
         """Largest error of a sample of settled points; share of it that ends elsewhere."""
@@ -250,7 +254,7 @@ class Attractors:
         count = min(len(settled), self._chunk, _SAMPLES)
         places = np.random.default_rng(0).choice(settled, count, replace=False)
         finer = self._followed(places, steps[places] / _FINER)
-        apart = np.abs(_average(finer.record) - _average(found.record)[:, places]).max(axis=0)
+        apart = np.abs(finer.means.overlap - found.means.overlap[:, places]).max(axis=0)
         elsewhere = apart > _ELSEWHERE
         return float(apart[~elsewhere].max(initial=0.0) / _FALL), float(elsewhere.mean())
 
@@ -306,17 +310,18 @@ class Attractors:
         repeats = np.flatnonzero(~dying & np.isfinite(judged.drift))
         if not len(repeats):
             return motion
-        soon: list[Array] = []
+        now = judged.sizes[:, repeats].mean(axis=0)
+        moved: list[Array] = []
         late: list[Array] = []
         for number, kick in enumerate(_KICKS):
             self._progress(0.95 + 0.05 * number / len(_KICKS), "kicking what repeats")
             amplitude = ended.states.amplitude + kick * ended.reach
             kicked = replace(points, states=ended.states._replace(amplitude=amplitude))
-            for found, lead in ((soon, 0.0), (late, self._duration)):
-                found.append(orbit_size(self._later(kicked, repeats, ended, lead, steps)))
+            soon = sizes_in_parts(self._later(kicked, repeats, ended, 0.0, steps).signals())
+            moved.append(np.abs(soon.mean(axis=0) / now - 1))
+            late.append(orbit_size(self._later(kicked, repeats, ended, self._duration, steps)))
         final = orbit_size(jax.tree.map(lambda leaf: leaf[..., repeats], later))
-        back = restored(judged.orbit[repeats], final, soon, late)
-        motion[repeats[back]] = Motion.LIMIT_CYCLE
+        motion[repeats[restored(moved, judged.orbit[repeats], final, late)]] = Motion.LIMIT_CYCLE
         return motion
 
     def _later(
@@ -378,14 +383,11 @@ def _fine(spacing: Array, steps: Array) -> Stretch:
     return Stretch(step=spacing / each, each=each)
 
 
+_NEARLY = 30.0
+"""Change over the window, in tolerances, below which the error is controlled as in rest."""
 _KICKS = (0.4, -0.4, 0.4j)
 _ELSEWHERE = 1e-2
 """Averages that differ by more belong to different ends."""
-
-
-def _average(record: Record) -> Array:
-    """Time average of the magnitude of every overlap, (P, points)."""
-    return np.asarray(np.abs(record.overlap).mean(axis=0))
 
 
 def _put(target: Array, places: Array, values: Array) -> Any:

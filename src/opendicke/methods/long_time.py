@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from opendicke.measure.observables import find_observables
-from opendicke.methods.flow import Parameters, State, advance, initial
+from opendicke.methods.flow import Parameters, Rows, State, advance, initial
 from opendicke.methods.readout import SpinSum, contract, moment_of
 from opendicke.methods.runtime import Program, device_kind, double_precision
 from opendicke.methods.splitting import SCHEMES
@@ -58,8 +58,8 @@ class Points:
             return leaf if leaf.shape[-1] == 1 else leaf[..., places]
 
         states: State = jax.tree.map(lambda leaf: leaf[..., places], self.states)
-        parameters: Parameters = jax.tree.map(at, self.parameters)
-        return parameters, states
+        couplings, *others = self.parameters  # all points share the couplings
+        return Parameters(couplings, *map(at, others)), states
 
     def only(self, places: Array) -> Points:
         """Some of the points."""
@@ -96,19 +96,35 @@ class Stretch(NamedTuple):
     """and how many to each sample."""
 
 
+class Means(NamedTuple):
+    """Averages over all steps of the sampled stretch; the last axis is that of the points."""
+
+    overlap: Array
+    """Of the magnitude of overlaps, (P, points)."""
+    occupation: Array
+    """Of |a|², (L, points)."""
+    along_field: Array
+    """Of the sum over spins along the field, (points,)."""
+
+
 class Followed(NamedTuple):
     """What became of points; the last axis is theirs."""
 
     states: State
     before: Array
     """Overlaps at the end of the long steps, (P, points)."""
+    means: Means
     record: Record
-    along_field: Array
-    """Mean spin along the field at the samples, not yet divided by the spins, (T, points)."""
 
 
 def _follow(
-    parameters: Parameters, states: State, overlap: Any, stretch: Stretch, samples: int, order: int
+    parameters: Parameters,
+    states: State,
+    overlap: Any,
+    stretch: Stretch,
+    samples: int,
+    order: int,
+    average: bool,
 ) -> Any:
     scheme = SCHEMES[order]
 
@@ -120,31 +136,48 @@ def _follow(
     def force_of(state: State) -> Any:
         return parameters.couplings.force((parameters.drive * state.z).sum(axis=0))
 
-    def sample(state: State, _: Any) -> Any:
-        state = advance(parameters, state, stretch.step, stretch.each, scheme)
-        force = force_of(state)
+    def averaged(state: State) -> Any:
         along = (parameters.drive * state.x).sum(axis=tuple(range(state.x.ndim - 1)))
-        return state, (
-            overlaps(state, force),
-            state.amplitude,
-            parameters.scale * force,
-            along,
-        )
+        a = state.amplitude
+        return jnp.abs(overlaps(state, force_of(state))), a.real**2 + a.imag**2, along
+
+    def one(_: Any, carried: Any) -> Any:
+        state, sums = carried
+        state = advance(parameters, state, stretch.step, 1, scheme)
+        return state, jax.tree.map(jnp.add, sums, averaged(state))
+
+    def sample(carried: Any, _: Any) -> Any:
+        state, sums = carried
+        if average:
+            state, sums = jax.lax.fori_loop(0, stretch.each, one, carried)
+        else:
+            state = advance(parameters, state, stretch.step, stretch.each, scheme)
+        force = force_of(state)
+        return (state, sums), (overlaps(state, force), state.amplitude, parameters.scale * force)
 
     states = advance(parameters, states, stretch.lead, stretch.leads, scheme)
     before = overlaps(states, force_of(states))
     states = advance(parameters, states, stretch.step, stretch.bridge, scheme)
-    states, sampled = jax.lax.scan(sample, states, None, length=samples)
-    return states, before, sampled
+    first = averaged(states)
+    sums = jax.tree.map(jnp.zeros_like, first)
+    (states, sums), sampled = jax.lax.scan(sample, (states, sums), None, length=samples)
+    means = jax.tree.map(  # by the trapezoidal rule: both ends count half
+        lambda total, start, end: (total + (start - end) / 2) / (samples * stretch.each),
+        *(sums, first, averaged(states)),
+    )
+    return states, before, means, sampled
 
 
-follow_program = Program(_follow, static=("samples", "order"))
+follow_program = Program(_follow, static=("samples", "order", "average"))
 """The one compiled program of phase diagrams."""
 
 
 def family(problem: Problem) -> tuple[Parameters, State, Any]:
     """Parameters, state and overlap reading of one problem, with a last axis of size 1."""
-    parameters, state = jax.tree.map(lambda leaf: np.asarray(leaf)[..., None], initial(problem))
+    bare = initial(problem)
+    parameters, state = jax.tree.map(lambda leaf: np.asarray(leaf)[..., None], bare)
+    if isinstance(bare[0].couplings, Rows):  # which have no axis of points
+        parameters = parameters._replace(couplings=bare[0].couplings)
     drive = parameters.drive
     groups = tuple(range(1, drive.ndim - 1))
     if np.ptp(drive, axis=groups).max() == 0:  # all groups pull alike: one number will do
@@ -169,8 +202,18 @@ def _proportional(coefficients: Array, problem: Problem) -> Array:
     return coefficients
 
 
-def follow(points: Points, places: Array, size: int, stretch: Stretch, samples: int) -> Followed:
-    """One chunk through the compiled program, padded to `size` by repeating its last point."""
+def follow(
+    points: Points,
+    places: Array,
+    size: int,
+    stretch: Stretch,
+    samples: int,
+    average: bool = False,
+) -> Followed:
+    """One chunk through the compiled program, padded to `size` by repeating its last point.
+
+    Means are 0 unless `average` asks for them.
+    """
     padded = np.concatenate([places, np.full(size - len(places), places[-1])])
     numbers = Stretch(*map(np.asarray, stretch))
     steps = {
@@ -181,12 +224,18 @@ def follow(points: Points, places: Array, size: int, stretch: Stretch, samples: 
     with double_precision():
         parameters, states = jax.tree.map(jnp.asarray, points.chosen(padded))
         result = follow_program(
-            parameters, states, jnp.asarray(points.overlap), numbers, samples=samples, order=ORDER
+            parameters,
+            states,
+            jnp.asarray(points.overlap),
+            numbers,
+            samples=samples,
+            order=ORDER,
+            average=average,
         )
-    states, before, (overlap, amplitude, force, along) = jax.tree.map(
+    states, before, means, sampled = jax.tree.map(
         lambda leaf: np.asarray(leaf)[..., : len(places)], result
     )
-    return Followed(states, before, Record(overlap, amplitude, force), along)
+    return Followed(states, before, Means(*means), Record(*sampled))
 
 
 def chunk_size(points: Points) -> int:

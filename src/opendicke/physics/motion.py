@@ -17,7 +17,7 @@ moving.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -54,7 +54,8 @@ class Record(NamedTuple):
     def signals(self) -> Array:
         """Overlaps, and amplitudes relative to the largest of them above 1, (T, S, points)."""
         largest = np.maximum(np.abs(self.amplitude).max(axis=(0, 1)), 1.0)
-        scaled = self.amplitude / largest
+        with np.errstate(invalid="ignore"):  # of what is not finite
+            scaled = self.amplitude / largest
         return np.concatenate([self.overlap, scaled.real, scaled.imag], axis=1)
 
 
@@ -121,10 +122,10 @@ def judge(
     motion[going & undamped] = Motion.UNDAMPED
     for k in np.flatnonzero(going & ~dying & ~undamped):
         course = _active(signals[..., k])
-        turns = _recurrence(course)
+        turns, spline = _recurrence(course)
         if not np.isfinite(turns):
             continue
-        first, orbit[k] = _sizes_over_turns(course, turns)
+        first, orbit[k] = _sizes_over_turns(spline, len(course), turns)
         drift[k] = orbit[k] / first - 1
         period[k] = turns * spacing[k]
         motion[k] = Motion.SETTLING if drift[k] < _CLEAR else Motion.LIMIT_CYCLE
@@ -172,26 +173,37 @@ def orbit_size(record: Record) -> Array:
     result = np.full(signals.shape[-1], np.nan)
     for k in range(len(result)):
         course = _active(signals[..., k])
-        turns = _recurrence(course)
+        turns, spline = _recurrence(course)
         if np.isfinite(turns):
-            first, last = _sizes_over_turns(course, turns)
+            first, last = _sizes_over_turns(spline, len(course), turns)
             if abs(last / first - 1) < _NOTICED:
                 result[k] = last
     return result
 
 
-def restored(now: Array, later: Array, kicked: list[Array], kicked_later: list[Array]) -> Array:
-    """Whether kicks were seen and forgotten, from sizes of orbits (points,): a limit cycle.
+def restored(moved: list[Array], before: Array, after: Array, kicked: list[Array]) -> Array:
+    """Whether kicks were seen and forgotten: a limit cycle, (points,) of bool.
 
-    Sizes are NaN where nothing repeats. A kick may lead elsewhere; but where two come back and none
-    repeats at another size, the orbit attracts.
+    Parameters
+    ----------
+    moved : list of arrays (points,)
+        Relative change of size soon after each kick.
+    before, after : array (points,)
+        Size of the orbit now and much later, NaN where nothing repeats.
+    kicked : list of arrays (points,)
+        Size of the orbit much later, after each kick.
     """
+    # A kick may lead elsewhere; but where two come back and none repeats at another size, the
+    # orbit attracts.
     with np.errstate(invalid="ignore"):
-        seen = [~(np.abs(soon / now - 1) < 3 * _NOTICED) for soon in kicked]
-        left = [np.abs(late / later - 1) for late in kicked_later]
-        back = np.sum([s & (gap < 2 * _NOTICED) for s, gap in zip(seen, left, strict=True)], axis=0)
+        left = [np.abs(late / after - 1) for late in kicked]
+        back = [
+            (change > 10 * _NOTICED) & (gap < np.minimum(2 * _NOTICED, 0.2 * change))
+            for change, gap in zip(moved, left, strict=True)
+        ]
         family = np.any([(gap >= 2 * _NOTICED) & (gap < 0.5) for gap in left], axis=0)
-    return np.asarray((back >= 2) & ~family)
+        lasts = np.abs(after / before - 1) < 0.02
+    return np.asarray((np.sum(back, axis=0) >= 2) & ~family & lasts)
 
 
 _NOTICED = 1e-3
@@ -211,50 +223,52 @@ def sizes_in_parts(signals: Array) -> Array:
     return np.array(sizes)
 
 
-def _recurrence(signals: Array) -> float:
-    """Samples after which the orbit repeats itself all along; NaN if it does not."""
+def _recurrence(signals: Array) -> tuple[float, Any]:
+    """Samples after which the orbit repeats itself all along, else NaN; and its course."""
+    from scipy.interpolate import CubicSpline
+
     apart = ((signals - signals[0]) ** 2).sum(axis=1)
     size = apart.max()
     left = np.flatnonzero(apart > 0.25 * size)
     if not len(left):
-        return np.nan
+        return np.nan, None
     middle = apart[1:-1]
     lowest = (middle <= apart[:-2]) & (middle <= apart[2:]) & (middle <= 0.1 * size)
-    for k in np.flatnonzero(lowest) + 1:
-        if k <= left[0]:
-            continue
-        before, here, after = apart[k - 1 : k + 2]
-        bend = before - 2 * here + after
-        offset = 0.5 * (before - after) / bend if bend > 0 else 0.0
-        closest = here - 0.25 * (before - after) * offset
-        if closest > _CLOSED**2 * size:
-            continue
-        turns = k + offset
-        return float(turns) if _repeats(signals, turns, size) else np.nan
-    return np.nan
-
-
-def _repeats(signals: Array, turns: float, size: float) -> bool:
-    """Whether the orbit one period later is the same throughout, by cubic interpolation."""
-    from scipy.interpolate import CubicSpline
-
-    places = np.arange(len(signals))
-    later = places[places + turns <= len(signals) - 1]
-    if len(later) < 2 * turns:
-        return False
-    ahead = CubicSpline(places, signals)(later + turns)
-    apart = ((ahead - signals[later]) ** 2).sum(axis=1)
-    return bool(apart.max() <= (2 * _CLOSED) ** 2 * size)
-
-
-def _sizes_over_turns(signals: Array, turns: float) -> tuple[float, float]:
-    """Size of a repeating motion over its first whole periods and over its last."""
-    from scipy.interpolate import CubicSpline
-
-    half = max(1, int((len(signals) - 1) / turns) // 2) * turns
-    phase = np.linspace(0.0, half, 4 * len(signals), endpoint=False)
+    # A parabola through three samples says roughly how close the orbit comes between them.
+    bend = np.maximum(apart[:-2] - 2 * middle + apart[2:], 1e-300)
+    lowest &= middle - (apart[:-2] - apart[2:]) ** 2 / (8 * bend) <= 0.02 * size
+    candidates = np.flatnonzero(lowest) + 1
+    candidates = candidates[candidates > left[0]]
+    if not len(candidates):
+        return np.nan, None
     course = CubicSpline(np.arange(len(signals)), signals)
-    first, last = (course(start + phase).std(axis=0) for start in (0.0, len(signals) - 1 - half))
+    for k in candidates:
+        near = k + np.linspace(-1.0, 1.0, 65)
+        closeness = ((course(near) - signals[0]) ** 2).sum(axis=1)
+        if closeness.min() > _CLOSED**2 * size:
+            continue
+        return _repeats(course, signals, float(near[closeness.argmin()]), size), course
+    return np.nan, course
+
+
+def _repeats(course: Any, signals: Array, turns: float, size: float) -> float:
+    """The period at which the orbit is best the same throughout; NaN if it is not at any."""
+    places = np.arange(len(signals))
+    for _ in range(3):  # least squares, by Gauss and Newton
+        later = places[places + turns <= len(signals) - 1]
+        if len(later) < 2 * turns:
+            return np.nan
+        apart, slope = signals[later] - course(later + turns), course(later + turns, 1)
+        turns += float((apart * slope).sum() / (slope**2).sum())
+    apart = signals[later] - course(np.minimum(later + turns, places[-1]))
+    return turns if (apart**2).sum(axis=1).max() <= (2 * _CLOSED) ** 2 * size else np.nan
+
+
+def _sizes_over_turns(course: Any, length: int, turns: float) -> tuple[float, float]:
+    """Size of a repeating motion over its first whole periods and over its last."""
+    half = max(1, int((length - 1) / turns) // 2) * turns
+    phase = np.linspace(0.0, half, 4 * length, endpoint=False)
+    first, last = (course(start + phase).std(axis=0) for start in (0.0, length - 1 - half))
     return float(np.linalg.norm(first)), float(np.linalg.norm(last))
 
 

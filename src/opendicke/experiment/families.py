@@ -75,11 +75,11 @@ def sweep_axes(frame: Experiment, sweep: object) -> Axes:
     if len(axes) != len(sweep):
         raise InputError("sweep", "name every axis once", f"had {', '.join(map(str, sweep))}")
     seen: set[str] = set()
-    for name, paths in axes.items():
+    for paths in axes.values():
         for path in paths:
             if path.split(".")[0] not in ("model", "state"):
                 wanted = "name parameters of model or state, such as `model.field`"
-                raise InputError(f"sweep.{name}", wanted, f"had `{path}`")
+                raise InputError(f"sweep.{path}", wanted, f"was `{path}`")
             if path == "model.field_axis":
                 wanted = "be the same for all points, as spins are read along it"
                 raise InputError(f"sweep.{path}", wanted, "was swept")

@@ -120,7 +120,7 @@ class Workshop:
         return self._kept(figure.name, compute)
 
     def _kept(self, name: str, compute: Callable[[], xr.Dataset]) -> tuple[xr.Dataset, bool]:
-        """The dataset of a name: made in this session, found in the folder, or computed now."""
+        """The dataset of a name: made just before, found in the folder, or computed now."""
         if name in self._fresh:
             return self._fresh[name], True
         if self.store(name).exists() and not self.overwrite:

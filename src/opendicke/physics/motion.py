@@ -61,8 +61,11 @@ class Record(NamedTuple):
 
 def swing(record: Record) -> Array:
     """Largest change of any signal, (points,)."""
-    signals = record.signals()
-    return np.asarray(np.ptp(signals, axis=0).max(axis=0, initial=0.0))
+    size = np.maximum(np.abs(record.amplitude).max(axis=(0, 1), initial=0.0), 1.0)
+    parts = (record.amplitude.real, record.amplitude.imag)
+    modes = np.max([np.ptp(part, axis=0).max(axis=0, initial=0.0) for part in parts], axis=0)
+    overlaps = np.ptp(record.overlap, axis=0).max(axis=0, initial=0.0)
+    return np.asarray(np.maximum(overlaps, modes / size))
 
 
 def power(record: Record, frequencies: Array, damping: Array) -> Array:

@@ -135,18 +135,22 @@ def paper(
         ),
     ] = None,
     scale: Annotated[
-        str, typer.Option(help="How large: smoke, paper (as published) or beyond.")
-    ] = "paper",
+        str | None,
+        typer.Option(help="How large: smoke, paper (as published) or beyond.  [default: paper]"),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where to save.  [default: results/NAME]")
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace results that are there.")] = False,
 ) -> None:
     """Make the figures of a paper again and put its claims to the test."""
+    from opendicke.errors import InputError
     from opendicke.papers import find_paper, known_papers
     from opendicke.papers.catalogue import CLAIMS
 
     if name is None:
+        if scale is not None or folder is not None or overwrite:
+            raise InputError("NAME", "be given with options", "was missing")
         for known in known_papers():
             typer.echo(f"{known}  {find_paper(known).title}")
             for item in find_paper(known).figures:
@@ -154,7 +158,7 @@ def paper(
             typer.echo(f"  {CLAIMS:<8} What the paper says, put to the test")
         return
     chosen = find_paper(name)
-    size = chosen.scale(scale)
+    size = chosen.scale(scale or "paper")
     if figure is not None and figure != CLAIMS:
         chosen.figure(figure)
     names = [item.name for item in chosen.figures] if figure is None else []

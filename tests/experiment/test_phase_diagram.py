@@ -539,7 +539,8 @@ def test_realizations_are_draws_of_their_own() -> None:
 
 def test_a_grid_is_its_points_one_by_one() -> None:
     """Numbers within two tolerances of single-point diagrams, and the same motion."""
-    model, state = ensemble(), od.ProductState.pattern(0)
+    # The displacement of modes that a point has not must not be seen to move.
+    model, state = ensemble(), od.ProductState.pattern(0, displacement=0.1)
     sweep: dict[str, list[Any]] = {
         "model.couplings.strength": [0.4, 0.9, 1.1],
         "model.modes": [1, 3],
@@ -706,9 +707,10 @@ def test_interrupts_do_not_hang(kind: type, monkeypatch: pytest.MonkeyPatch) -> 
     start = time.monotonic()
     with pytest.raises(kind):
         od.phase_diagram(model, state, sweep, 300.0)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 60
     assert len(calls) < 30
-    for thread in set(threading.enumerate()) - before:
+    ours = {t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")}
+    for thread in ours - before:
         thread.join(10)
         assert not thread.is_alive()
 

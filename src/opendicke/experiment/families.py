@@ -27,8 +27,9 @@ from opendicke.model.dicke import check_gain
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.reduce import Problem, reduce
 from opendicke.model.state import Pattern
+from opendicke.physics.hidden import grows
 from opendicke.physics.stationary import EQUAL
-from opendicke.physics.windows import instability_windows
+from opendicke.physics.windows import instability_windows, retrieval_growth
 
 Axes = dict[str, dict[str, list[Any]]]
 """Name of an axis → path → values."""
@@ -225,8 +226,11 @@ class Family:
             if key not in windows:
                 windows[key] = instability_windows(self.field[k], frequencies, damping, length)
             lower, upper = windows[key][spins.index]
-            stayed = overlap[spins.index, k] >= overlap[:, k].max()
-            unstable[k] = stayed and lower < abs(self.scale[0, k]) < upper
+            strength = abs(self.scale[0, k])
+            if not lower < strength < upper or overlap[spins.index, k] < overlap[:, k].max():
+                continue
+            given = (strength, self.field[k], frequencies, damping, length)
+            unstable[k] = grows(retrieval_growth(*given)[spins.index], strength)
         return unstable
 
 

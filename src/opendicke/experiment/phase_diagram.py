@@ -264,14 +264,20 @@ def _numerics(ends: list[Any]) -> dict[str, Any]:
 
     return {
         "order": ORDER,
-        "estimated_error": max(end.estimated_error for end in ends),
+        "estimated_error": _largest_error(ends),
         "sensitive_share": max(end.sensitive for end in ends),
     }
 
 
+def _largest_error(ends: list[Any]) -> float:
+    """NaN if nothing settled, so that nothing was checked."""
+    errors = [end.estimated_error for end in ends if np.isfinite(end.estimated_error)]
+    return max(errors, default=math.nan)
+
+
 def _report(ends: list[Any], tolerance: float, hidden: int) -> None:
     """Say what the user must know before reading the diagram."""
-    error = max(end.estimated_error for end in ends)
+    error = _largest_error(ends)
     failed = sum(int((end.motion == Motion.FAILED).sum()) for end in ends)
     sensitive = max(end.sensitive for end in ends)
     notes = []

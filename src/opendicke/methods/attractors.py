@@ -35,7 +35,6 @@ from opendicke.physics.motion import (
     judge,
     orbit_size,
     restored,
-    shrinks,
     sizes_in_parts,
     swing,
 )
@@ -74,8 +73,9 @@ class Ends(NamedTuple):
     period: Array
     """Of limit cycles, NaN elsewhere, (points,)."""
     step: Array
+    """Longest step in the window."""
     estimated_error: float
-    """Largest error of the averaged overlaps among settled points of a random sample."""
+    """Largest error of the averaged overlaps among settled points of a random sample, or NaN."""
     sensitive: float
     """Share of the sample that ends elsewhere at another step."""
 
@@ -124,6 +124,7 @@ class Attractors:
         error, sensitive = self._check(found, steps)
         record = found.record
         motion, period = self._judged(found, steps)
+        spacing = self._window / _SAMPLES
         self._progress(1.0, "done")
         return Ends(
             overlap=found.means.overlap,
@@ -132,7 +133,7 @@ class Attractors:
             along_field=found.means.along_field,
             motion=motion,
             period=period,
-            step=steps,
+            step=spacing / _parts(spacing, steps),
             estimated_error=error,
             sensitive=sensitive,
         )
@@ -186,7 +187,7 @@ class Attractors:
 
         def one(start: int) -> Followed:
             part = order[start : start + self._chunk]
-            each = int(np.ceil(spacing / steps[part].min()))
+            each = int(_parts(spacing, steps[part].min()))
             step = spacing / each
             bridges = int(bridge / step * (1 + 1e-12))
             # What whole steps of the bridge leave, the lead gets.
@@ -250,7 +251,7 @@ class Attractors:
         """Largest error of a sample of settled points; share of it that ends elsewhere."""
         settled = np.flatnonzero(self._calm(found))
         if not len(settled):
-            return 0.0, 0.0
+            return np.nan, 0.0
         count = min(len(settled), self._chunk, _SAMPLES)
         places = np.random.default_rng(0).choice(settled, count, replace=False)
         finer = self._followed(places, steps[places] / _FINER)
@@ -284,8 +285,12 @@ class Attractors:
         parts = side_by_side(one, starts, self._bar(0.75, 0.9, "judging what moves"))
         judged, ended = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=-1), *parts)
         window = jax.tree.map(lambda leaf: leaf[..., places], found.record)
-        shrunk = shrinks(sizes_in_parts(window.signals()), judged.sizes)
+        # Both records differ in length: only a steady decrease from part to part tells.
+        sizes = np.concatenate([sizes_in_parts(window.signals()), judged.sizes])
+        shrunk = (np.diff(sizes, axis=0) < 0).all(axis=0)
         judged.motion[(judged.motion == Motion.MOVING) & shrunk] = Motion.SETTLING
+        # At rest now, but not in the window that was averaged.
+        judged.motion[judged.motion == Motion.SETTLED] = Motion.SETTLING
         unclear = np.flatnonzero(np.isin(judged.motion, (Motion.LIMIT_CYCLE, Motion.MOVING)))
         if len(unclear):
             cases: tuple[Judgement, _Open] = jax.tree.map(
@@ -377,9 +382,14 @@ class _Open(NamedTuple):
         return cls(followed.states, reach, gap * _JUDGED)
 
 
+def _parts(whole: Array | float, longest: Array | float) -> Array:
+    """Into how many equal parts something is cut if none may be longer, but for round-off."""
+    return np.asarray(np.ceil(np.asarray(whole) / longest * (1 - 1e-12)))
+
+
 def _fine(spacing: Array, steps: Array) -> Stretch:
     """Samples `spacing` apart at each point, at no longer steps than `steps`."""
-    each = int(np.ceil((spacing / steps).max()))
+    each = int(_parts(spacing, steps).max())
     return Stretch(step=spacing / each, each=each)
 
 

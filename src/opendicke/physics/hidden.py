@@ -39,7 +39,12 @@ def hidden_instability(model: DickeModel, pattern: int, length: float) -> Hidden
     if not lower < strength < upper:
         return None
     growth = float(retrieval_growth(strength, *given)[pattern])
-    return Hidden(strength, float(upper), growth) if growth > _ROUND_OFF * strength else None
+    return Hidden(strength, float(upper), growth) if grows(growth, strength) else None
+
+
+def grows(rate: float, strength: float) -> bool:
+    """Whether a growth rate is more than round-off: without loss, oscillations need a resonance."""
+    return bool(rate > _ROUND_OFF * strength)
 
 
 _ROUND_OFF = 1e-12

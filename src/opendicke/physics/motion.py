@@ -118,7 +118,7 @@ def judge(
         sizes = sizes_in_parts(signals)
         growth = sizes[1:] / np.maximum(sizes[:-1], 1e-300)
         flow = np.abs(power(record, frequencies, damping)).max(axis=0)
-        undamped = flow <= _UNTOUCHED * moves**2
+        undamped = flow * spacing**2 <= _UNTOUCHED * moves**2
     going = finite & (moves > tolerance)
     dying = (growth < _DYING).all(axis=0)
     motion[going & dying] = Motion.SETTLING
@@ -135,8 +135,8 @@ def judge(
     return Judgement(motion, period, drift, orbit, sizes)
 
 
-_UNTOUCHED = 1e-9
-"""Power, relative to the motion, below which no loss acts."""
+_UNTOUCHED = 1e-11
+"""Power times the sampling time squared, relative to the motion, below which no loss acts."""
 _CLOSED = 0.02
 """Distance at which an orbit counts as closed, relative to its size."""
 _DYING = 0.75

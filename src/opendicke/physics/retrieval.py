@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from opendicke.errors import InputError
-from opendicke.model.checks import Array
+from opendicke.model.checks import Array, numeric_array
 
 
 def critical_coupling(field: Array | float, frequency: Array | float, loss: Array | float) -> Array:
@@ -30,11 +30,14 @@ def critical_coupling(field: Array | float, frequency: Array | float, loss: Arra
     Raises
     ------
     InputError
-        If a frequency is zero.
+        If a frequency is zero, a loss negative or anything not a finite number.
     """
-    field, frequency, loss = map(np.asarray, (field, frequency, loss))
+    field, frequency = numeric_array("field", field), numeric_array("frequency", frequency)
+    loss = numeric_array("loss", loss)
     if not frequency.all():
         raise InputError("frequency", "not be zero", "was 0")
+    if (loss < 0).any():
+        raise InputError("loss", "not be negative", f"was {loss.min():g}")
     return np.asarray(np.sqrt(0.5 * np.abs(field / frequency) * (frequency**2 + loss**2 / 4)))
 
 
@@ -49,15 +52,20 @@ def retrieval_overlap(
 
     carollo2021 Eq. (12), generalised to spins of mean length `s` in each group: s = 1 − 2f after
     a fraction f of the pattern has been flipped. `loss` is the net damping loss − gain of the
-    pattern's mode. All arguments broadcast.
+    pattern's mode. All arguments broadcast; those of `critical_coupling` have its errors, and the
+    length must lie in [0, 1].
     """
-    critical, strength = critical_coupling(field, frequency, loss), np.abs(strength)
+    critical = critical_coupling(field, frequency, loss)
+    strength, length = np.abs(numeric_array("strength", strength)), numeric_array("length", length)
+    if (length < 0).any() or (length > 1).any():
+        wrong = length[(length < 0) | (length > 1)].flat[0]
+        raise InputError("length", "be from 0 to 1", f"was {wrong:g}")
     shape = np.broadcast_shapes(critical.shape, strength.shape)
     # Without coupling nothing is kept, not even at field 0, where the threshold is 0.
     ratio = np.full(shape, np.inf)
     with np.errstate(over="ignore"):
         np.divide(critical, strength, out=ratio, where=np.broadcast_to(strength, shape) > 0)
-        return np.asarray(np.sqrt(np.maximum(np.asarray(length) ** 2 - ratio**4, 0.0)))
+        return np.asarray(np.sqrt(np.maximum(length**2 - ratio**4, 0.0)))
 
 
 def retrieval_occupation(
@@ -95,7 +103,7 @@ def retrieval_occupation(
     Raises
     ------
     InputError
-        If a frequency is zero. Source: carollo2021, solution below Eq. (S28).
+        As `retrieval_overlap`. Source: carollo2021, solution below Eq. (S28).
     """
     overlap = retrieval_overlap(strength, field, frequency, loss, length)
     response = np.asarray(frequency) ** 2 + np.asarray(loss) ** 2 / 4

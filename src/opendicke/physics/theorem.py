@@ -104,7 +104,8 @@ def theorem_constants(
     beta = 2 * float((np.sqrt(groups) * start + np.sqrt(3) * 2 * groups * g / loss).max())
     c0 = 12 * field + 24 * modes * g + 12 * g * modes * beta
     d0 = 2 * (float((np.abs(frequencies) + loss / 2).max()) + groups * g)
-    return TheoremConstants(c0, d0, beta, 2 * modes * d0 + 3 * groups * c0)
+    constants = (c0, d0, beta, 2 * modes * d0 + 3 * groups * c0)
+    return TheoremConstants(*map(float, constants))
 
 
 def _of_model(model: DickeModel) -> tuple[float, float, Array, Array]:

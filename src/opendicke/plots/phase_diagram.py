@@ -1,4 +1,7 @@
-"""Phase diagrams: how much of a pattern is left, and what kind of motion is left."""
+"""Phase diagrams: how much of a pattern is left, and what kind of motion is left.
+
+Longer than other rooms: checking, arranging and drawing share the same few axes objects.
+"""
 
 from __future__ import annotations
 

@@ -244,7 +244,8 @@ def test_a_run_as_a_process(folder: Path) -> None:
     done = command("run", "small.toml")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("saved in") == 2
-    assert all(line.startswith("Note: ") for line in done.stderr.splitlines())
+    # Besides notes only progress, on a slow machine.
+    assert all(line.startswith(("Note: ", "MeanField: ")) for line in done.stderr.splitlines())
     assert is_a_picture(folder / "results/small.png")
 
 

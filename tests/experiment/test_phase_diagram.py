@@ -6,6 +6,7 @@ import _thread
 import dataclasses
 import itertools
 import json
+import signal
 import threading
 import time
 from pathlib import Path
@@ -645,7 +646,7 @@ def test_saved_and_loaded(suffix: str, tmp_path: Path) -> None:
     assert {"device", "created", "wall_time_seconds", "format"} <= loaded.attrs.keys()
     numerics = json.loads(loaded.numerics)
     assert numerics["order"] == 4
-    assert 0 <= numerics["estimated_error"] <= 1e-3
+    assert numerics["estimated_error"] is None  # nothing settles within t = 2
     assert numerics["sensitive_share"] == 0
 
 
@@ -692,6 +693,8 @@ def test_interrupts_do_not_hang(kind: type, monkeypatch: pytest.MonkeyPatch) -> 
     """Whether the user interrupts or a chunk fails: all threads end, and the exception arrives."""
     calls, follow = [], attractors.follow
     before = set(threading.enumerate())
+    # Processes that a shell started in the background ignore interrupts.
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def followed(*args: Any, **more: Any) -> Any:
         calls.append(args)
@@ -705,8 +708,11 @@ def test_interrupts_do_not_hang(kind: type, monkeypatch: pytest.MonkeyPatch) -> 
     model, state, _, _ = lively()
     sweep = {"model.couplings.strength": np.linspace(0.1, 1.4, 400)}
     start = time.monotonic()
-    with pytest.raises(kind):
-        od.phase_diagram(model, state, sweep, 300.0)
+    try:
+        with pytest.raises(kind):
+            od.phase_diagram(model, state, sweep, 300.0)
+    finally:
+        signal.signal(signal.SIGINT, former)
     assert time.monotonic() - start < 60
     assert len(calls) < 30
     ours = {t for t in threading.enumerate() if t.name.startswith("ThreadPoolExecutor")}

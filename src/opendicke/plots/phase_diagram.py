@@ -1,22 +1,19 @@
-"""Phase diagrams: how much of a pattern is left, and what kind of motion is left.
-
-Longer than other rooms: checking, arranging and drawing share the same few axes objects.
-"""
+"""Phase diagrams: how much of a pattern is left, and what kind of motion is left."""
 
 from __future__ import annotations
 
 import inspect
 import itertools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from opendicke.errors import InputError, nearest, shown
 from opendicke.plots.style import COLORS, style
+from opendicke.plots.swept import Axis, numeric
 
 _LOOKS = {
     "settled": ("#DCE6EF", "o"),
@@ -29,15 +26,6 @@ _LOOKS = {
 }
 """Colour and marker of every kind of motion, apart for every kind of colour vision."""
 _WORDS = {"hidden": "settled, unstable to kicks"}
-_SYMBOLS = {
-    "strength": ("coupling strength", "$g_0$"),
-    "sigma": ("coupling strength", "σ"),
-    "field": ("field", "Ω"),
-    "frequencies": ("frequency", "ω"),
-    "modes": ("number of modes", "$M$"),
-    "spins": ("number of spins", "$N$"),
-    "flipped": ("flipped fraction", "$f$"),
-}
 _DASHES = ("-", "--", ":", "-.")
 _MOST_ROWS = 6
 _MOST_COLUMNS = 3
@@ -48,10 +36,6 @@ _KEPT = 0.1
 """Overlap from which a pattern counts as kept,"""
 _NOTICEABLE = 0.01
 """and the share of all points that make it worth a panel."""
-_FINE = 301
-_LOGARITHMIC = 20.0
-"""Ratio of ends from which an axis of equal ratios is drawn logarithmically."""
-
 Contours = Mapping[str, Callable[..., Any]]
 
 
@@ -119,71 +103,6 @@ def phase_diagram(
     return figure
 
 
-class Axis(NamedTuple):
-    """A swept axis as it is drawn."""
-
-    name: str
-    label: str
-    symbol: str
-    values: np.ndarray
-    """Where values lie, increasing."""
-    words: tuple[str, ...]
-    """What stands at them, if they are no numbers."""
-    logarithmic: bool
-
-    @classmethod
-    def of(cls, data: xr.Dataset, name: str) -> Axis:
-        coordinate = data[name]
-        path = str(coordinate.attrs.get("long_name", name))
-        last = path.split(".")[-1]
-        plain, symbol = _SYMBOLS.get(last, (last.replace("_", " "), ""))
-        listed = "values" in coordinate.attrs
-        text = f"{name} (place in its list)" if listed else f"{plain} {symbol}".rstrip()
-        if not listed and (others := _along(data, name, path)):
-            text += f"\n({others} change with it)"
-        words = () if _numeric(coordinate) else tuple(map(str, coordinate.values))
-        values = np.arange(len(words)) if words else coordinate.values
-        return cls(name, text, symbol or name, values, words, not words and _geometric(values))
-
-    def edges(self) -> np.ndarray:
-        """Borders of the cells around the values: half-way to the neighbours."""
-        values = np.log(self.values) if self.logarithmic else self.values.astype(float)
-        if len(values) == 1:
-            return np.asarray([values[0] - 0.5, values[0] + 0.5])
-        middle = (values[1:] + values[:-1]) / 2
-        ends = 2 * values[0] - middle[0], 2 * values[-1] - middle[-1]
-        edges = np.concatenate([ends[:1], middle, ends[1:]])
-        return np.asarray(np.exp(edges) if self.logarithmic else edges)
-
-    def fine(self) -> np.ndarray:
-        """Places at which a closed form is evaluated: all along, or at integers only."""
-        if np.issubdtype(self.values.dtype, np.integer):
-            return self.values
-        ends = self.edges()[[0, -1]]
-        inside = self.values[[0, -1]]
-        # Borders of cells may have a sign that no value has: closed forms need not hold there.
-        low, high = np.where(np.sign(ends) == np.sign(inside), ends, 1e-6 * inside)
-        space = np.geomspace if self.logarithmic else np.linspace
-        return np.asarray(space(low, high, _FINE))
-
-    def at(self, place: int) -> str:
-        """One value in words."""
-        value = self.words[place] if self.words else f"{self.values[place]:.4g}"
-        return f"{self.symbol} = {value}"
-
-    def mark(self, axes: Any, side: str) -> None:
-        """Ticks and scale of one axis, "x" or "y", of a panel."""
-        from matplotlib.ticker import MaxNLocator
-
-        axis = getattr(axes, f"{side}axis")
-        if self.words:
-            axis.set_ticks(self.values, self.words)
-        elif np.issubdtype(self.values.dtype, np.integer):
-            axis.set_major_locator(MaxNLocator(integer=True))
-        elif self.logarithmic:
-            axes.set(**{f"{side}scale": "log"})
-
-
 def _missing(dataset: object) -> str:
     """What a dataset lacks to be a phase diagram, or nothing."""
     if not isinstance(dataset, xr.Dataset):
@@ -233,7 +152,7 @@ def _arranged(dataset: xr.Dataset, names: list[str]) -> xr.Dataset:
     if "pattern" not in data["overlap"].dims:
         data = data.assign(overlap=data["overlap"].expand_dims("pattern"))
     for name in names:
-        if _numeric(data[name]):
+        if numeric(data[name]):
             data = data.sortby(name)
     return data.transpose(*names[::-1], "pattern")
 
@@ -248,28 +167,6 @@ def _with_hidden(motion: xr.DataArray, hidden: xr.DataArray) -> xr.DataArray:
     }
     marked = motion.astype(int).where(~hidden.astype(bool), mark)
     return marked.assign_attrs(motion.attrs | flags)
-
-
-def _numeric(coordinate: xr.DataArray) -> bool:
-    return bool(np.issubdtype(coordinate.dtype, np.number))
-
-
-def _geometric(values: np.ndarray) -> bool:
-    """Whether numbers have equal ratios and span a range worth a logarithmic scale."""
-    if len(values) < 4 or values[0] <= 0 or np.issubdtype(values.dtype, np.integer):
-        return False
-    steps = np.diff(np.log(values))
-    return bool(values[-1] > _LOGARITHMIC * values[0] and np.ptp(steps) < 1e-3 * steps.mean())
-
-
-def _along(data: xr.Dataset, name: str, path: str) -> str:
-    """Other parameters that change along an axis, as the dataset describes it."""
-    try:
-        paths = list(json.loads(data.attrs["experiment"])["sweep"][name])
-    except (KeyError, TypeError, ValueError):
-        return ""
-    others = [str(other).split(".")[-1].replace("_", " ") for other in paths if other != path]
-    return " and ".join(others)
 
 
 def _patterns(data: xr.Dataset, wanted: int | Sequence[int] | None, most: int) -> list[int]:

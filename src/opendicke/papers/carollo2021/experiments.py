@@ -102,7 +102,9 @@ def _settled(
         found = ends[["overlap", "overlap_swing", "motion"]].drop_vars(dim)
         photons = ends["photons_mode"]
         found["occupation"] = ((dim, "pattern"), photons.values, photons.attrs)
+        # Empty where nothing settled, so that there was nothing to check.
         error = json.loads(ends.attrs["numerics"])["estimated_error"]
+        error = np.nan if error is None else error
         found["duration"] = (dim, np.full(len(rest), float(duration)))
         found["estimated_error"] = (dim, np.full(len(rest), float(error)))
         found["change"] = (dim, np.full(len(rest), np.inf))

@@ -135,8 +135,10 @@ class Experiment:
 
 def sweep_values(path: str, values: object) -> list[Any]:
     """Distinct values of one swept parameter, as plain Python numbers and lists."""
-    if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
+    listed = isinstance(values, Sequence) and not isinstance(values, (str, bytes))
+    if not listed and not (isinstance(values, np.ndarray) and values.ndim):
         raise InputError(f"sweep.{path}", "be a list of values", f"was {shown(values)}")
+    assert isinstance(values, (Sequence, np.ndarray))
     points = [
         value.item() if isinstance(value, np.generic) else value
         for value in (values.tolist() if isinstance(values, np.ndarray) else values)

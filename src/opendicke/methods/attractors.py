@@ -32,6 +32,7 @@ from opendicke.physics.motion import (
     Motion,
     Record,
     dies_out,
+    falls,
     judge,
     orbit_size,
     restored,
@@ -286,8 +287,7 @@ class Attractors:
         judged, ended = jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=-1), *parts)
         window = jax.tree.map(lambda leaf: leaf[..., places], found.record)
         # Both records differ in length: only a steady decrease from part to part tells.
-        sizes = np.concatenate([sizes_in_parts(window.signals()), judged.sizes])
-        shrunk = (np.diff(sizes, axis=0) < 0).all(axis=0)
+        shrunk = falls(sizes_in_parts(window.signals()), judged.sizes)
         judged.motion[(judged.motion == Motion.MOVING) & shrunk] = Motion.SETTLING
         # At rest now, but not in the window that was averaged.
         judged.motion[judged.motion == Motion.SETTLED] = Motion.SETTLING
@@ -354,7 +354,7 @@ class Attractors:
     def _fastest(self, record: Record, places: Array) -> Array:
         """Angular frequency of the fastest of what moves at some points."""
         amplitude = record.amplitude[..., places]
-        moving = np.ptp(amplitude.real, axis=0) + np.ptp(amplitude.imag, axis=0)
+        moving = _reach(amplitude)
         active = moving > 0.01 * moving.max(axis=0)
         parameters, _ = self._points.chosen(places)
         modes = np.where(active, np.abs(self._points.frequencies[:, places]), 0.0).max(axis=0)
@@ -377,9 +377,12 @@ class _Open(NamedTuple):
 
     @classmethod
     def of(cls, followed: Followed, gap: Array) -> _Open:
-        amplitude = followed.record.amplitude
-        reach = np.ptp(amplitude.real, axis=0) + np.ptp(amplitude.imag, axis=0)
-        return cls(followed.states, reach, gap * _JUDGED)
+        return cls(followed.states, _reach(followed.record.amplitude), gap * _JUDGED)
+
+
+def _reach(amplitude: Array) -> Array:
+    """Swing of every amplitude over its record, (L, points)."""
+    return np.asarray(np.ptp(amplitude.real, axis=0) + np.ptp(amplitude.imag, axis=0))
 
 
 def _parts(whole: Array | float, longest: Array | float) -> Array:

@@ -124,11 +124,9 @@ def judge(
     motion[going & dying] = Motion.SETTLING
     motion[going & undamped] = Motion.UNDAMPED
     for k in np.flatnonzero(going & ~dying & ~undamped):
-        course = _active(signals[..., k])
-        turns, spline = _recurrence(course)
+        turns, first, orbit[k] = _orbit(signals[..., k])
         if not np.isfinite(turns):
             continue
-        first, orbit[k] = _sizes_over_turns(spline, len(course), turns)
         drift[k] = orbit[k] / first - 1
         period[k] = turns * spacing[k]
         motion[k] = Motion.SETTLING if drift[k] < _CLEAR else Motion.LIMIT_CYCLE
@@ -146,10 +144,9 @@ _CLEAR = -0.03
 _PARTS = 4
 
 
-def shrinks(now: Array, later: Array) -> Array:
-    """Whether the motion became smaller beyond doubt, from its size in parts of two records."""
-    falls = (np.diff(np.concatenate([now, later]), axis=0) < 0).all(axis=0)
-    return np.asarray(falls | (later.max(axis=0) < 0.9 * now.min(axis=0)))
+def falls(now: Array, later: Array) -> Array:
+    """Whether the size of the motion decreases from part to part all through two records."""
+    return np.asarray((np.diff(np.concatenate([now, later]), axis=0) < 0).all(axis=0))
 
 
 def dies_out(judged: Judgement, later: Array, lapse: Array) -> Array:
@@ -167,7 +164,8 @@ def dies_out(judged: Judgement, later: Array, lapse: Array) -> Array:
     change = np.log(later.mean(axis=0) / np.maximum(now.mean(axis=0), 1e-300))
     # What repeats is known precisely enough to see it shrink slowly, if it goes on shrinking.
     slowly = change < 0.5 * np.minimum(judged.drift, -_NOTICED) * lapse
-    return np.asarray(shrinks(now, later) | slowly)
+    below = later.max(axis=0) < 0.9 * now.min(axis=0)
+    return np.asarray(falls(now, later) | below | slowly)
 
 
 def orbit_size(record: Record) -> Array:
@@ -175,12 +173,9 @@ def orbit_size(record: Record) -> Array:
     signals = record.signals()
     result = np.full(signals.shape[-1], np.nan)
     for k in range(len(result)):
-        course = _active(signals[..., k])
-        turns, spline = _recurrence(course)
-        if np.isfinite(turns):
-            first, last = _sizes_over_turns(spline, len(course), turns)
-            if abs(last / first - 1) < _NOTICED:
-                result[k] = last
+        _, first, last = _orbit(signals[..., k])
+        if abs(last / first - 1) < _NOTICED:
+            result[k] = last
     return result
 
 
@@ -224,6 +219,15 @@ def sizes_in_parts(signals: Array) -> Array:
         mean = np.tensordot(weight, piece, 1)
         sizes.append(np.sqrt(np.tensordot(weight, (piece - mean) ** 2, 1).sum(axis=0)))
     return np.array(sizes)
+
+
+def _orbit(signals: Array) -> tuple[float, float, float]:
+    """Period in samples, and sizes over the first and last whole periods; NaN if none repeats."""
+    course = _active(signals)
+    turns, spline = _recurrence(course)
+    if not np.isfinite(turns):
+        return np.nan, np.nan, np.nan
+    return turns, *_sizes_over_turns(spline, len(course), turns)
 
 
 def _recurrence(signals: Array) -> tuple[float, Any]:

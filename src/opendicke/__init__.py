@@ -11,21 +11,26 @@ if TYPE_CHECKING:
     from opendicke.experiment.experiment import Experiment
     from opendicke.experiment.phase_diagram import phase_diagram
     from opendicke.experiment.run import run
-    from opendicke.measure.moments import Moments
+    from opendicke.measure.moments import JointMoments, Moments
     from opendicke.measure.observables import (
         InteractionTerm,
         IsingTerm,
+        PhotonPairTerm,
         PhotonTerm,
         QuadratureTerm,
+        SpinPairTerm,
         SpinTerm,
         find_observables,
         known_observables,
         observable,
     )
     from opendicke.methods.mean_field import MeanField
+    from opendicke.methods.truncated_wigner import TruncatedWigner
     from opendicke.model.couplings import Binary, Discrete, Fixed, Gaussian, Uniform
     from opendicke.model.dicke import DickeModel
     from opendicke.model.disorder import RandomDicke
+    from opendicke.model.ensemble import Ensemble
+    from opendicke.model.ising import IsingModel, eliminate
     from opendicke.model.reduce import Problem, reduce
     from opendicke.model.state import ProductState
     from opendicke.physics.motion import Motion
@@ -63,32 +68,39 @@ _HOME = {
     "Binary": "model.couplings",
     "DickeModel": "model.dicke",
     "Discrete": "model.couplings",
+    "Ensemble": "model.ensemble",
     "Experiment": "experiment.experiment",
     "Fixed": "model.couplings",
     "Gaussian": "model.couplings",
     "InputError": "errors",
     "InteractionTerm": "measure.observables",
     "IntermediateRegime": "physics.windows",
+    "IsingModel": "model.ising",
     "IsingTerm": "measure.observables",
+    "JointMoments": "measure.moments",
     "KeptPatterns": "physics.windows",
     "MeanField": "methods.mean_field",
     "Moments": "measure.moments",
     "Motion": "physics.motion",
+    "PhotonPairTerm": "measure.observables",
     "PhotonTerm": "measure.observables",
     "Problem": "model.reduce",
     "ProductState": "model.state",
     "QuadratureTerm": "measure.observables",
     "RandomDicke": "model.disorder",
     "Spectrum": "physics.stability",
+    "SpinPairTerm": "measure.observables",
     "SpinTerm": "measure.observables",
     "StationaryState": "physics.stationary",
     "StoreError": "errors",
     "TheoremConstants": "physics.theorem",
+    "TruncatedWigner": "methods.truncated_wigner",
     "Uniform": "model.couplings",
     "ValidityError": "errors",
     "ValidityWarning": "errors",
     "assess": "solving",
     "critical_coupling": "physics.retrieval",
+    "eliminate": "model.ising",
     "known_observables": "measure.observables",
     "find_observables": "measure.observables",
     "instability_windows": "physics.windows",

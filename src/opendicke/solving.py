@@ -19,6 +19,8 @@ from opendicke.measure.raw import Status
 from opendicke.methods.base import AbstractMethod, Assessment, enforce
 from opendicke.model.checks import Array, affordable, numeric_array, seed_of
 from opendicke.model.dicke import DickeModel
+from opendicke.model.ensemble import Ensemble
+from opendicke.model.ising import IsingModel
 from opendicke.model.reduce import reduce
 from opendicke.model.state import ProductState
 from opendicke.progress import Bar
@@ -28,8 +30,8 @@ DEFAULT_OBSERVABLES = ("sx", "sy", "sz", "photons")
 
 
 def solve(
-    model: DickeModel,
-    state: ProductState,
+    model: DickeModel | IsingModel,
+    state: ProductState | Ensemble,
     times: Any,
     method: AbstractMethod,
     observables: Any = DEFAULT_OBSERVABLES,
@@ -42,16 +44,17 @@ def solve(
 
     Parameters
     ----------
-    model : DickeModel
+    model : DickeModel or IsingModel
         What is simulated.
-    state : ProductState
-        From where; it is the state at `times[0]`.
+    state : ProductState or Ensemble
+        From where; it is the state at `times[0]`. `TruncatedWigner` also goes on from an ensemble
+        of trajectories.
     times : array (T,)
         Strictly increasing output times, in units of 1/energy.
     method : AbstractMethod
         How, for instance `MeanField()`.
     observables : list of names
-        What is asked; see `known_observables()`.
+        What is asked; see `known_observables()`. By default the mean spin and the photons.
     seed : int
         For stochastic methods.
     validity : {"refuse", "warn", "ignore"}
@@ -93,7 +96,10 @@ def solve(
 
 
 def assess(
-    model: DickeModel, state: ProductState, times: Any, method: AbstractMethod
+    model: DickeModel | IsingModel,
+    state: ProductState | Ensemble,
+    times: Any,
+    method: AbstractMethod,
 ) -> Assessment:
     """The method's verdict on a question, without solving it."""
     times = check_times(times)
@@ -121,7 +127,9 @@ def check_times(times: Any) -> Array:
     return array
 
 
-def check_answers(model: DickeModel, asked: tuple[Observable, ...], times: Array) -> None:
+def check_answers(
+    model: DickeModel | IsingModel, asked: tuple[Observable, ...], times: Array
+) -> None:
     """Refuse, before anything is computed, answers that no memory would hold."""
     numbers = sum(math.prod(item.shape(model)) for item in asked)
     what = f"{len(times)} times of {', '.join(item.name for item in asked)}"
@@ -132,13 +140,19 @@ def check_question(
     model: object, state: object, method: object, observables: object
 ) -> tuple[Observable, ...]:
     """Types, admission and observables of a question; returns the observables."""
-    if not isinstance(model, DickeModel):
+    if not isinstance(model, (DickeModel, IsingModel)):
         hint = " (call its `draw` first)" if hasattr(model, "draw") else ""
-        raise InputError("model", "be a DickeModel", f"was {shown(model)}{hint}")
-    if not isinstance(state, ProductState):
-        raise InputError("state", "be a ProductState", f"was {shown(state)}")
+        raise InputError("model", "be a DickeModel or an IsingModel", f"was {shown(model)}{hint}")
+    if not isinstance(state, (ProductState, Ensemble)):
+        raise InputError("state", "be a ProductState or an Ensemble", f"was {shown(state)}")
     if not isinstance(method, AbstractMethod):
         raise InputError("method", "be a method such as MeanField()", f"was {shown(method)}")
+    if not isinstance(state, method.starts):
+        raise InputError(
+            "state", f"be a ProductState for {type(method).__name__}", f"was {shown(state)}"
+        )
+    if observables == DEFAULT_OBSERVABLES and not model.modes:
+        observables = DEFAULT_OBSERVABLES[:-1]
     asked = find_observables(observables)
     method.check_observables(asked, model)
     method.admits(model, state)

@@ -283,9 +283,14 @@ QUESTION: list[tuple[Call, str, str, str]] = [
     (lambda: ask(seed=True), "seed", "be an integer", "was True"),
     (lambda: ask(validity="refuze"), "validity", "known word", "did you mean `refuse`"),
     (lambda: ask(validity=None), "validity", "be one of `refuse`, `warn`, `ignore`", "None"),
-    (lambda: ask(model=ensemble()), "model", "be a DickeModel", "(call its `draw` first)"),
-    (lambda: ask(model="dicke"), "model", "be a DickeModel", "was 'dicke'"),
-    (lambda: ask(state="+z"), "state", "be a ProductState", "was '+z'"),
+    (
+        lambda: ask(model=ensemble()),
+        "model",
+        "be a DickeModel or an IsingModel",
+        "(call its `draw` first)",
+    ),
+    (lambda: ask(model="dicke"), "model", "be a DickeModel or an IsingModel", "was 'dicke'"),
+    (lambda: ask(state="+z"), "state", "be a ProductState or an Ensemble", "was '+z'"),
     (lambda: ask(method="mean-field"), "method", "such as MeanField()", "was 'mean-field'"),
     (lambda: ask(method=od.MeanField), "method", "such as MeanField()", "was <class"),
     (
@@ -476,8 +481,13 @@ def test_observables_of_ones_own_are_checked(
 @pytest.mark.parametrize(
     ("call", "argument", "requirement", "received"),
     [
-        (lambda: od.reduce(ensemble(), UP), "model", "be a DickeModel", "was RandomDicke("),
-        (lambda: od.reduce(model(), "+x"), "state", "be a ProductState", "was '+x'"),
+        (
+            lambda: od.reduce(ensemble(), UP),
+            "model",
+            "be a DickeModel or an IsingModel",
+            "was RandomDicke(",
+        ),
+        (lambda: od.reduce(model(), "+x"), "state", "be a ProductState or an Ensemble", "was '+x'"),
         (lambda: od.InteractionTerm("a"), "scale", "be a real number", "was 'a'"),
         (lambda: od.IsingTerm(np.inf), "scale", "be finite", "was inf"),
         (lambda: od.observable("a", dims=("time",)), "dims", "other than time", "was ('time',)"),

@@ -21,6 +21,7 @@ from opendicke.experiment.tables import (
 )
 from opendicke.methods.base import AbstractMethod
 from opendicke.methods.mean_field import MeanField
+from opendicke.methods.truncated_wigner import TruncatedWigner
 from opendicke.model import couplings as distributions
 from opendicke.model.checks import Array
 from opendicke.model.disorder import RandomDicke
@@ -28,7 +29,9 @@ from opendicke.model.state import Bloch, Configuration, Pattern, Polarized, Prod
 
 T = TypeVar("T")
 
-METHODS: dict[str, type[AbstractMethod]] = {kind.kind: kind for kind in (MeanField,)}
+METHODS: dict[str, type[AbstractMethod]] = {
+    kind.kind: kind for kind in (MeanField, TruncatedWigner)
+}
 """Methods by their name in experiment files."""
 
 _MOST_BYTES = 50_000_000

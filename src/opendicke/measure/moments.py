@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,11 @@ class Moments:
     count: int
     mean: Array
     m2: Array
+
+    @property
+    def value(self) -> Array:
+        """What is reported: the mean."""
+        return self.mean
 
     @classmethod
     def of(cls, samples: Array) -> Moments:
@@ -58,3 +64,69 @@ class Moments:
     def stderr(self) -> Array:
         """Standard error of the mean; NaN below two samples."""
         return np.asarray(np.sqrt(self.variance / self.count)) if self.count else self.variance
+
+
+Combine = Callable[..., Any]
+"""A function of several expectation values, arrays of one shape, that returns one more."""
+
+
+@dataclass(frozen=True, eq=False)
+class JointMoments:
+    r"""Running moments of several arrays of one shape and of their products, for functions of them.
+
+    Expectation values u₁ … u_p enter a nonlinear function f, such as a variance. Its standard
+    error follows to first order from their covariance C of single samples,
+    :math:`\sqrt{\nabla f^T C\,\nabla f/n}`, with derivatives taken over one standard error.
+    """
+
+    count: int
+    mean: Array
+    """(p, …)"""
+    m2: Array
+    """Sums of products of deviations, (p, p, …)."""
+    combine: Combine
+
+    @classmethod
+    def of(cls, samples: Array, combine: Combine) -> JointMoments:
+        """Moments of samples (p, n, …)."""
+        samples = np.asarray(samples, dtype=float)
+        mean = samples.mean(axis=1)
+        apart = samples - mean[:, None]
+        return cls(samples.shape[1], mean, np.einsum("an...,bn...->ab...", apart, apart), combine)
+
+    def merge(self, other: JointMoments) -> JointMoments:
+        """Moments of both sets of samples together."""
+        if not self.count or not other.count:
+            return other if not self.count else self
+        count = self.count + other.count
+        step = other.mean - self.mean
+        mean = self.mean + step * (other.count / count)
+        product = step[:, None] * step[None]
+        m2 = self.m2 + other.m2 + product * (self.count * other.count / count)
+        return JointMoments(count, mean, m2, self.combine)
+
+    @property
+    def value(self) -> Array:
+        """The function of the means."""
+        return np.asarray(self.combine(*self.mean))
+
+    @property
+    def stderr(self) -> Array:
+        """Standard error of `value`; NaN below two samples."""
+        if self.count < 2:
+            return np.full(self.mean.shape[1:], np.nan)
+        covariance = self.m2 / (self.count - 1) / self.count
+        slopes = []
+        for part in range(len(self.mean)):
+            error = np.sqrt(covariance[part, part])
+            shift = np.where(error > 0, error, 1.0)
+            moved = np.zeros_like(self.mean)
+            moved[part] = shift
+            rise = self.combine(*(self.mean + moved)) - self.combine(*(self.mean - moved))
+            slopes.append(np.where(error > 0, rise / (2 * shift), 0.0))
+        slope = np.stack(slopes)
+        variance = np.einsum("a...,ab...,b...->...", slope, covariance, slope)
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
+
+Statistic = Moments | JointMoments

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from opendicke.errors import InputError, nearest, shown
+from opendicke.measure.moments import Combine
 from opendicke.model.checks import Array, choice, numeric_array, real
 from opendicke.model.dicke import AXES, DickeModel
+from opendicke.model.ising import IsingModel
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,16 +58,59 @@ class InteractionTerm:
 @dataclass(frozen=True)
 class IsingTerm:
     r"""`scale` times :math:`H_I = -\sum_{i\ne j,\lambda} \frac{\omega_\lambda g_{i\lambda}
-    g_{j\lambda}}{\omega_\lambda^2 + \Gamma_\lambda^2/4} Z_i Z_j`."""
+    g_{j\lambda}}{\omega_\lambda^2 + \Gamma_\lambda^2/4} Z_i Z_j`.
+
+    With `alone`, terms i = j are included as products of classical spins, which for Pauli matrices
+    would be constants: the energy that a classical flow with self-interaction conserves.
+    """
 
     scale: float = 1.0
+    alone: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", real("scale", self.scale))
 
 
-Term = SpinTerm | PhotonTerm | QuadratureTerm | InteractionTerm | IsingTerm
-Builder = Callable[[DickeModel], Any]
+@dataclass(frozen=True, eq=False)
+class SpinPairTerm:
+    r""":math:`\tfrac12\langle AB + BA\rangle` of two sums of spin components,
+
+    :math:`A = \sum_j w_j\sigma^a_j` and :math:`B = \sum_j v_j\sigma^b_j`, pairs of a spin with
+    itself included: :math:`(\sigma^a_j)^2 = 1`.
+
+    `axes` are (a, b) of the laboratory, `weights` w (…, N) and `others` v, w if left out.
+    """
+
+    axes: tuple[str, str]
+    weights: Any
+    others: Any = None
+
+    @property
+    def sums(self) -> tuple[SpinTerm, SpinTerm]:
+        """A and B."""
+        others = self.weights if self.others is None else self.others
+        return SpinTerm(self.axes[0], self.weights), SpinTerm(self.axes[1], others)
+
+
+@dataclass(frozen=True, eq=False)
+class PhotonPairTerm:
+    r""":math:`\sum_\lambda w_\lambda a^\dagger_\lambda a^\dagger_\lambda a_\lambda a_\lambda`;
+    weights (…, M) or None: each."""
+
+    weights: Any = None
+
+
+Term = (
+    SpinTerm
+    | PhotonTerm
+    | QuadratureTerm
+    | InteractionTerm
+    | IsingTerm
+    | SpinPairTerm
+    | PhotonPairTerm
+)
+_OF_MODES = (PhotonTerm, QuadratureTerm, InteractionTerm, PhotonPairTerm)
+Builder = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
@@ -79,9 +124,11 @@ class Observable:
     long_name: str = ""
     extensive: bool = False
     """Grows with the system, so that it is counted per spin in the thermodynamic limit."""
+    combine: Combine | None = None
+    """If given, the answer is this function of the expectation values of the parts, in order."""
 
-    def terms(self, model: DickeModel) -> tuple[Term, ...]:
-        """The terms for one model, checked.
+    def parts(self, model: DickeModel | IsingModel) -> tuple[tuple[Term, ...], ...]:
+        """The terms of every part for one model, checked; one part where nothing is combined.
 
         Raises
         ------
@@ -90,21 +137,40 @@ class Observable:
         """
         return self._checked(model)[0]
 
-    def _checked(self, model: DickeModel) -> tuple[tuple[Term, ...], tuple[int, ...]]:
-        """The terms and the shape they share, built and checked once."""
-        made = self.build(model)
-        terms = (made,) if isinstance(made, Term) else made
-        if not isinstance(terms, (tuple, list)) or not terms:
-            raise InputError(
-                f"observable {self.name}", "return a term or a list of terms", f"gave {shown(made)}"
-            )
-        return tuple(terms), self._common_shape(terms, model)
+    def terms(self, model: DickeModel | IsingModel) -> tuple[Term, ...]:
+        """The terms of all parts."""
+        return tuple(term for part in self.parts(model) for term in part)
 
-    def shape(self, model: DickeModel) -> tuple[int, ...]:
+    def _checked(
+        self, model: DickeModel | IsingModel
+    ) -> tuple[tuple[tuple[Term, ...], ...], tuple[int, ...]]:
+        """The parts and the shape that all terms share, built and checked once."""
+        made = self.build(model)
+        given = made if self.combine is not None else [made]
+        if not isinstance(given, (tuple, list)) or not given:
+            raise InputError(
+                f"observable {self.name}", "return a list of parts", f"gave {shown(made)}"
+            )
+        parts = []
+        for part in given:
+            terms = (part,) if isinstance(part, Term) else part
+            if not isinstance(terms, (tuple, list)) or not terms:
+                raise InputError(
+                    f"observable {self.name}",
+                    "return a term or a list of terms",
+                    f"gave {shown(part)}",
+                )
+            parts.append(tuple(terms))
+        flat = [term for part in parts for term in part]
+        return tuple(parts), self._common_shape(flat, model)
+
+    def shape(self, model: DickeModel | IsingModel) -> tuple[int, ...]:
         """Sizes of the dimensions besides time."""
         return self._checked(model)[1]
 
-    def _common_shape(self, terms: Sequence[object], model: DickeModel) -> tuple[int, ...]:
+    def _common_shape(
+        self, terms: Sequence[object], model: DickeModel | IsingModel
+    ) -> tuple[int, ...]:
         shapes = [self._shape(term, model) for term in terms]
         for shape in shapes:
             if shape != shapes[0]:
@@ -129,12 +195,29 @@ class Observable:
                 )
         return shapes[0]
 
-    def _shape(self, term: object, model: DickeModel) -> tuple[int, ...]:
+    def _shape(self, term: object, model: DickeModel | IsingModel) -> tuple[int, ...]:
         """Dimensions of a term's answer besides time."""
         if not isinstance(term, Term):
             raise InputError(f"observable {self.name}", "be made of terms", f"gave {shown(term)}")
+        if isinstance(term, _OF_MODES) and not model.modes:
+            raise InputError(
+                "observables",
+                "ask only for spins of an Ising model",
+                f"`{self.name}` asks for modes",
+            )
         if isinstance(term, (InteractionTerm, IsingTerm)):
             return ()
+        if isinstance(term, SpinPairTerm):
+            if term.weights is None:
+                raise InputError(f"observable {self.name}", "give its pairs weights", "gave none")
+            first, second = (self._shape(each, model) for each in term.sums)
+            if first != second:
+                raise InputError(
+                    f"observable {self.name}",
+                    "give pairs with weights of one shape",
+                    f"gave the shapes {first} and {second}",
+                )
+            return first
         if isinstance(term, SpinTerm):
             choice(f"axis of observable {self.name}", term.axis, AXES)
         size = model.spins if isinstance(term, SpinTerm) else model.modes
@@ -173,6 +256,7 @@ def observable(
     unit: str = "1",
     long_name: str = "",
     extensive: bool = False,
+    combine: Combine | None = None,
     replace: bool = False,
 ) -> Callable[[Builder], Builder]:
     """Register an observable: a function from a `DickeModel` to one term or a list of terms.
@@ -188,6 +272,10 @@ def observable(
         Labels for datasets and figures.
     extensive : bool
         Grows with the system: labelled "per spin" in the thermodynamic limit.
+    combine : callable, optional
+        For functions of several expectation values, such as a variance: the registered function
+        then returns a list of parts, each a term or a list of terms, and `combine` makes the
+        answer of their expectation values, one array each.
     replace : bool
         Allow an existing name to be overwritten.
 
@@ -219,7 +307,7 @@ def observable(
         if label in _registry and not replace:
             raise InputError("name", "not be taken (or give replace=True)", f"`{label}` is")
         _registry[label] = Observable(
-            label, build, tuple(dims), unit, long_name or label, extensive
+            label, build, tuple(dims), unit, long_name or label, extensive, combine
         )
         return build
 
@@ -248,16 +336,16 @@ def known_observables() -> tuple[str, ...]:
     return tuple(_registry)
 
 
-def _spins(model: DickeModel) -> Array:
+def _spins(model: DickeModel | IsingModel) -> Array:
     return np.asarray(model.weights) if model.thermodynamic else np.ones(model.spins)
 
 
 for _axis in AXES:
 
-    def _mean_spin(model: DickeModel, axis: str = _axis) -> SpinTerm:
+    def _mean_spin(model: DickeModel | IsingModel, axis: str = _axis) -> SpinTerm:
         return SpinTerm(axis, model.fractions)
 
-    def _each_spin(model: DickeModel, axis: str = _axis) -> SpinTerm:
+    def _each_spin(model: DickeModel | IsingModel, axis: str = _axis) -> SpinTerm:
         return SpinTerm(axis)
 
     observable(f"s{_axis}", long_name=f"mean σ{_axis} of the spins")(_mean_spin)
@@ -265,32 +353,36 @@ for _axis in AXES:
 
 
 @observable(long_name="number of photons", extensive=True)
-def photons(model: DickeModel) -> PhotonTerm:
+def photons(model: DickeModel | IsingModel) -> PhotonTerm:
     """Sum over modes of a†a."""
     return PhotonTerm(np.ones(model.modes))
 
 
 @observable(dims=("mode",), long_name="number of photons in each mode", extensive=True)
-def photons_mode(model: DickeModel) -> PhotonTerm:
+def photons_mode(model: DickeModel | IsingModel) -> PhotonTerm:
     """a†a of every mode."""
     return PhotonTerm()
 
 
 @observable(dims=("mode",), long_name="quadrature a + a† of each mode")
-def quadrature_mode(model: DickeModel) -> QuadratureTerm:
+def quadrature_mode(model: DickeModel | IsingModel) -> QuadratureTerm:
     """a + a† of every mode."""
     return QuadratureTerm()
 
 
 @observable(dims=("pattern",), long_name="overlap with each pattern")
-def overlap(model: DickeModel) -> SpinTerm:
+def overlap(model: DickeModel | IsingModel) -> SpinTerm:
     """(1/N) sum of pattern times Z (carollo2021, Fig. 1a)."""
     return SpinTerm(model.coupling_axis, model.pattern_matrix * model.fractions)
 
 
 @observable(unit="energy", long_name="energy", extensive=True)
-def energy(model: DickeModel) -> list[Term]:
+def energy(model: DickeModel | IsingModel) -> list[Term]:
     """Expectation value of the Hamiltonian."""
+    if isinstance(model, IsingModel):
+        alone = model.self_interaction == "keep"
+        field = SpinTerm(model.field_axis, model.field)
+        return [IsingTerm(alone=alone), field]
     return [
         PhotonTerm(model.frequencies),
         InteractionTerm(),
@@ -299,6 +391,66 @@ def energy(model: DickeModel) -> list[Term]:
 
 
 @observable(unit="energy", long_name="Ising energy H_I", extensive=True)
-def ising_energy(model: DickeModel) -> IsingTerm:
+def ising_energy(model: DickeModel | IsingModel) -> IsingTerm:
     """Energy of the Ising model that the bosons mediate."""
     return IsingTerm()
+
+
+@observable(long_name="mean of ZZ over all pairs of spins")
+def spin_correlation(model: DickeModel | IsingModel) -> SpinPairTerm:
+    """(1/N²) sum over j, k of ⟨Z_j Z_k⟩, j = k included, on the coupling axis."""
+    axis = model.coupling_axis
+    return SpinPairTerm((axis, axis), model.fractions)
+
+
+def _variance(square: Array, mean: Array) -> Array:
+    return np.asarray(square - mean**2)
+
+
+@observable(dims=("pattern",), long_name="variance of the overlap", combine=_variance)
+def overlap_variance(model: DickeModel | IsingModel) -> list[Term]:
+    """⟨ξ²⟩ − ⟨ξ⟩² of the overlap with each pattern."""
+    axis, weights = model.coupling_axis, model.pattern_matrix * model.fractions
+    return [SpinPairTerm((axis, axis), weights), SpinTerm(axis, weights)]
+
+
+_PAIRS = [(a, b) for a in range(3) for b in range(a, 3)]
+
+
+def _squeezing(*expectations: Array) -> Array:
+    """Wineland's ξ² per spin; infinite where the mean spin vanishes."""
+    mean = np.moveaxis(np.asarray(expectations[:3]), 0, -1)
+    second = np.empty((*mean.shape, 3))
+    for (a, b), value in zip(_PAIRS, expectations[3:], strict=True):
+        second[..., a, b] = second[..., b, a] = value
+    length = np.linalg.norm(mean, axis=-1)
+    along = mean / np.where(length > 0, length, 1.0)[..., None]
+    # Two axes across the mean spin, by the QR decomposition of (mean, 1).
+    basis = np.linalg.qr(
+        np.concatenate([along[..., :, None], np.broadcast_to(np.eye(3), second.shape)], axis=-1)
+    )[0][..., 1:]
+    across = np.swapaxes(basis, -1, -2) @ second @ basis  # where the mean has no component
+    least = np.linalg.eigvalsh(across)[..., 0]
+    return np.divide(least, length**2, out=np.full_like(length, np.inf), where=length > 0)
+
+
+@observable(long_name="spin squeezing (Wineland)", combine=_squeezing)
+def spin_squeezing(model: DickeModel | IsingModel) -> list[Term]:
+    r"""ξ² = N min Var(S⊥)/|⟨S⟩|² with S = Σσ/2: below 1, entangled and useful.
+
+    Wineland et al., Phys. Rev. A 50 (1994) 67, Eq. (24).
+    """
+    weights = np.full(model.spins, 1 / np.sqrt(model.spins))
+    means: list[Term] = [SpinTerm(axis, weights / np.sqrt(model.spins)) for axis in AXES]
+    return means + [SpinPairTerm((AXES[a], AXES[b]), weights) for a, b in _PAIRS]
+
+
+def _ratio_to_square(pairs: Array, number: Array) -> Array:
+    square = number**2
+    return np.divide(pairs, square, out=np.full_like(square, np.nan), where=square > 0)
+
+
+@observable(dims=("mode",), long_name="g²(0) of each mode", combine=_ratio_to_square)
+def g2_mode(model: DickeModel | IsingModel) -> list[Term]:
+    """⟨a†a†aa⟩/⟨a†a⟩² of every mode: 1 for coherent light, 2 for thermal."""
+    return [PhotonPairTerm(), PhotonTerm()]

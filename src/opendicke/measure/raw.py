@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from opendicke.measure.moments import Moments
+from opendicke.measure.moments import Statistic
 from opendicke.model.checks import Array
 
 
@@ -27,7 +27,7 @@ class Raw:
     Every array has time as its first dimension, then those of its observable.
     """
 
-    values: Mapping[str, Moments | Array]
+    values: Mapping[str, Statistic | Array]
     status: Status = Status.OK
     message: str = ""
     numerics: dict[str, Any] = field(default_factory=dict)

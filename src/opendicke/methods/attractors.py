@@ -24,8 +24,8 @@ from opendicke.methods.long_time import (
     Stretch,
     chunk_size,
     follow,
-    side_by_side,
 )
+from opendicke.methods.parallel import side_by_side
 from opendicke.model.checks import Array
 from opendicke.physics.motion import (
     Judgement,

@@ -14,6 +14,8 @@ from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw
 from opendicke.model.checks import Array, choice
 from opendicke.model.dicke import DickeModel
+from opendicke.model.ensemble import Ensemble
+from opendicke.model.ising import IsingModel
 from opendicke.model.reduce import Problem
 from opendicke.model.state import ProductState
 
@@ -54,9 +56,11 @@ class AbstractMethod(ABC):
     offers: ClassVar[tuple[type, ...]]
     """Kinds of observable terms that the method evaluates."""
     stochastic: ClassVar[bool]
+    starts: ClassVar[tuple[type, ...]] = (ProductState,)
+    """Kinds of states from which the method can start."""
 
     @abstractmethod
-    def admits(self, model: DickeModel, state: ProductState) -> None:
+    def admits(self, model: DickeModel | IsingModel, state: ProductState | Ensemble) -> None:
         """Raise `InputError` if the method has no meaning for this model or state."""
 
     @abstractmethod
@@ -88,7 +92,9 @@ class AbstractMethod(ABC):
         """The settings by name, as in an experiment file."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
-    def check_observables(self, observables: tuple[Observable, ...], model: DickeModel) -> None:
+    def check_observables(
+        self, observables: tuple[Observable, ...], model: DickeModel | IsingModel
+    ) -> None:
         """Refuse observables whose terms the method does not evaluate."""
         for item in observables:
             for term in item.terms(model):

@@ -24,6 +24,7 @@ reach them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -102,10 +103,65 @@ def pairwise_sum(array: Any, axis: int) -> Any:
     return array.sum(axis) if not array.shape[axis] else jnp.squeeze(array, axis)
 
 
+class Gram(NamedTuple):
+    r"""Undamped degenerate modes, seen from the spins; or an Ising model.
+
+    All modes of one frequency reach a spin k only through
+    :math:`A_k = \sum_\lambda g_{k\lambda} a_\lambda`, which obeys
+    :math:`\dot A = -i\omega A - i\,gg^T z`: one product of a K × K matrix instead of two with
+    the couplings. Amplitudes of a state are then the A of every spin, for each frequency in turn.
+    """
+
+    matrix: Any
+    """g gᵀ for each of n frequencies, below each other, (n K, K)."""
+
+    @property
+    def axes(self) -> int:
+        """Axes of the groups."""
+        return 1
+
+    def force(self, pull: Any) -> Any:
+        """Sum over groups of matrix × pull: (K, …) to (n K, …)."""
+        return jnp.tensordot(self.matrix, pull, 1)
+
+    def cosine_sine(self, angle: Any) -> tuple[Any, Any]:
+        """Of the angle of every group, the sum over frequencies: (n K, …) to (K, …)."""
+        groups = self.matrix.shape[1]
+        if len(angle) > groups:
+            angle = angle.reshape(-1, groups, *angle.shape[1:]).sum(axis=0)
+        return computed_once(cosine_sine, angle)
+
+
+class LowRank(NamedTuple):
+    """An Ising model of few factors: J = factors × strengths × factorsᵀ, less its diagonal."""
+
+    factors: Any
+    """(K, L)"""
+    strengths: Any
+    """(L,)"""
+    own: Any
+    """What is taken off the diagonal, (K,)."""
+
+    @property
+    def axes(self) -> int:
+        """Axes of the groups."""
+        return 1
+
+    def force(self, pull: Any) -> Any:
+        """J × pull: (K, …) to (K, …)."""
+        axes = (slice(None), *[None] * (pull.ndim - 1))
+        sums = jnp.tensordot(self.factors, pull, ((0,), (0,)))
+        return jnp.tensordot(self.factors, self.strengths[axes] * sums, 1) - self.own[axes] * pull
+
+    def cosine_sine(self, angle: Any) -> tuple[Any, Any]:
+        """Of the angle of every group, (K, …)."""
+        return computed_once(cosine_sine, angle)
+
+
 class Parameters(NamedTuple):
     """What stays constant along a trajectory (V vectors for each group, L modes)."""
 
-    couplings: Rows | Grid
+    couplings: Rows | Grid | Gram | LowRank
     scale: Any
     """What the couplings of every mode are multiplied by, (L, …) or of size 1."""
     drive: Any
@@ -113,7 +169,7 @@ class Parameters(NamedTuple):
     field: Any
     """(*groups, …), of size 1 where all groups agree."""
     rate: Any
-    """Γ/2 + iω, (L, …)."""
+    """Γ/2 + iω, (L, …); None for an Ising model."""
 
     def force(self, z: Any) -> Any:
         """Sum over spins of coupling × z, (L, …)."""
@@ -124,7 +180,7 @@ class State(NamedTuple):
     """One trajectory, or a batch of them, at one time."""
 
     amplitude: Any
-    """(L, …), complex."""
+    """(L, …), complex; None for an Ising model."""
     x: Any
     """Components of the carried vectors, each (V, *groups, …)."""
     y: Any
@@ -139,7 +195,9 @@ def initial(problem: Problem) -> tuple[Parameters, State]:
     def over_groups(array: Array) -> Array:
         return np.ascontiguousarray(array.T.reshape(*array.shape[:0:-1], *groups))
 
-    couplings: Rows | Grid = Rows(problem.couplings)
+    couplings: Rows | Grid | Gram | LowRank = Rows(problem.couplings)
+    if problem.strengths is not None:
+        couplings = _ising(problem)
     scale, field = np.ones(1), problem.field
     if grid is not None:
         # Factors of exactly ±1 for sign patterns, so that their products add up to exactly 0.
@@ -154,8 +212,21 @@ def initial(problem: Problem) -> tuple[Parameters, State]:
         field=field,
         rate=(problem.loss - problem.gain) / 2 + 1j * problem.frequencies,
     )
-    spins = over_groups(problem.vectors)
-    return parameters, State(np.asarray(problem.displacement, complex), *spins)
+    amplitude: Any = np.asarray(problem.displacement, complex)
+    if problem.strengths is not None:
+        parameters, amplitude = parameters._replace(rate=None), None
+    return parameters, State(amplitude, *over_groups(problem.vectors))
+
+
+def _ising(problem: Problem) -> Gram | LowRank:
+    """Interactions as a matrix or by their factors, whichever costs less."""
+    factors, strengths = problem.couplings, problem.strengths
+    assert strengths is not None
+    groups, rank = factors.shape
+    own = np.zeros(groups) if problem.own is None else problem.own
+    if 2 * rank < groups:
+        return LowRank(factors, strengths, own)
+    return Gram((factors * strengths) @ factors.T - np.diag(own))
 
 
 def stacked(pairs: list[tuple[Parameters, State]]) -> tuple[Parameters, State]:
@@ -179,11 +250,13 @@ class Stage(NamedTuple):
     response: Any
     """(1 − e^{−rτ})/r: force to amplitude, and amplitude to its integral."""
     integral: Any
-    """(τ − (1 − e^{−rτ})/r)/r: force to the integral of the amplitude."""
+    """(τ − (1 − e^{−rτ})/r)/r: force to the integral of the amplitude; for Ising models −τ."""
 
 
 def coupling_stage(rate: Any, tau: Any) -> Stage:
     """Coefficients of the coupling flow over time τ, accurate for small rτ as well."""
+    if rate is None:
+        return Stage(None, None, -tau)
     u = rate * tau
     small = jnp.abs(u) < 0.5
     safe = jnp.where(small, 1.0, u)
@@ -208,31 +281,58 @@ def apply_field(angle: tuple[Any, Any], state: State) -> State:
     return State(state.amplitude, state.x, y, z)
 
 
-def apply_coupling(parameters: Parameters, stage: Stage, state: State) -> State:
-    """The exact flow of bosons and coupling over one stage."""
+def apply_coupling(parameters: Parameters, stage: Stage, state: State, more: Any = None) -> State:
+    """The exact flow of bosons and coupling over one stage.
+
+    `more` (L, …) adds to the integral of Re a: what noise contributes.
+    """
     force = parameters.force(state.z)
     a = state.amplitude
-    # Real and imaginary parts apart: complex products would be checked for infinities.
-    integral = (
-        stage.response.real * a.real - stage.response.imag * a.imag + stage.integral.imag * force
-    )
-    a = stage.decay * a - 1j * stage.response * force
+    if a is None:
+        integral = stage.integral * force
+    else:
+        # Real and imaginary parts apart: complex products would be checked for infinities.
+        decay, response, re, im = stage.decay, stage.response, a.real, a.imag
+        integral = response.real * re - response.imag * im + stage.integral.imag * force
+        a = jax.lax.complex(
+            decay.real * re - decay.imag * im + response.imag * force,
+            decay.real * im + decay.imag * re - response.real * force,
+        )
+    if more is not None:
+        integral = integral + more
     angle = 4.0 * parameters.scale * integral
     x, y = turn(*parameters.couplings.cosine_sine(angle), state.x, state.y)
     return State(a, x, y, state.z)
 
 
-def advance(parameters: Parameters, state: State, step: Any, count: Any, scheme: Scheme) -> State:
-    """`count` steps of length `step`; both may be traced, and no step returns the state as is."""
+Noise = Callable[[Any], tuple[Any, Any]]
+"""From the number of a step to what noise adds to the amplitudes at its end and to the integral of
+Re a over it, both (L, …)."""
+
+
+def advance(
+    parameters: Parameters,
+    state: State,
+    step: Any,
+    count: Any,
+    scheme: Scheme,
+    noise: Noise | None = None,
+) -> State:
+    """`count` steps of length `step`; both may be traced, and no step returns the state as is.
+
+    The integral that noise adds is shared by the central stages, and the amplitude it adds comes at
+    the end of a step: order 2 in the noise, the order of the scheme in all else.
+    """
 
     def field_angle(share: Any) -> tuple[Any, Any]:
         angle = 2.0 * share * step * parameters.field
         return jnp.cos(angle), jnp.sin(angle)
 
     # Neighbouring parts of the field, the last of one step and the first of the next, are merged.
-    shares = jnp.asarray((*scheme.field[1:-1], scheme.field[-1] + scheme.field[0]))
+    dtype = state.z.dtype
+    shares = jnp.asarray((*scheme.field[1:-1], scheme.field[-1] + scheme.field[0]), dtype)
     stages = jax.vmap(lambda share: coupling_stage(parameters.rate, share * step))(
-        jnp.asarray(scheme.coupling)
+        jnp.asarray(scheme.coupling, dtype)
     )
     angles = jax.vmap(field_angle)(shares)
     opening = field_angle(scheme.field[0])
@@ -244,11 +344,34 @@ def advance(parameters: Parameters, state: State, step: Any, count: Any, scheme:
         stage, angle = jax.tree.map(lambda leaf: leaf[here], (stages, angles))
         return apply_field(angle, apply_coupling(parameters, stage, inner))
 
+    def one_step(number: Any, inner: State) -> State:
+        assert noise is not None
+        amplitude, integral = noise(number)
+        parts = jnp.asarray(_central(len(shares)), dtype)
+
+        def noisy_stage(here: Any, inner: State) -> State:
+            stage, angle = jax.tree.map(lambda leaf: leaf[here], (stages, angles))
+            return apply_field(
+                angle, apply_coupling(parameters, stage, inner, parts[here] * integral)
+            )
+
+        inner = jax.lax.fori_loop(0, len(shares), noisy_stage, inner)
+        return inner._replace(amplitude=inner.amplitude + amplitude)
+
     def run(start: State) -> State:
         # Open with the first part of the field, which the last stage merges with, and undo it.
         opened = apply_field(opening, start)
-        opened = jax.lax.fori_loop(0, count * len(shares), one_stage, opened)
+        if noise is None:
+            opened = jax.lax.fori_loop(0, count * len(shares), one_stage, opened)
+        else:
+            opened = jax.lax.fori_loop(0, count, one_step, opened)
         return apply_field((opening[0], -opening[1]), opened)
 
     result: State = jax.lax.cond(count > 0, run, lambda start: start, state)
     return result
+
+
+def _central(stages: int) -> list[float]:
+    """Shares of a step's noise for each stage: the middle one, or the two about the middle."""
+    middle = {(stages - 1) // 2, stages // 2}
+    return [1.0 / len(middle) if stage in middle else 0.0 for stage in range(stages)]

@@ -6,11 +6,8 @@ the processor's cache; several are computed at a time.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +27,6 @@ _CACHED = 4096
 """Numbers of one spin component that fit the cache beside the others."""
 _CHUNKS = 8
 """Chunks at least, where points are many enough."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,24 +242,3 @@ def chunk_size(points: Points) -> int:
         return int(min(everyone, max(64, 2**27 // numbers)))
     # The same on every machine: points of a chunk share their steps.
     return int(min(max(everyone // _CHUNKS, 8), max(8, min(256, _CACHED // numbers))))
-
-
-def workers() -> int:
-    """Chunks at a time: as many as cores, where chunks are computed by the processor."""
-    return (os.cpu_count() or 1) if device_kind() == "cpu" else 1
-
-
-def side_by_side(
-    task: Callable[[Any], T], parts: Sequence[Any], done: Callable[[float], None]
-) -> list[T]:
-    """Results of a task for all parts, as many at a time as there are workers."""
-    results: list[T] = []
-    with ThreadPoolExecutor(workers()) as pool:
-        try:
-            for result in pool.map(task, parts):
-                results.append(result)
-                done(len(results) / len(parts))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    return results

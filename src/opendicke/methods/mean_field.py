@@ -23,6 +23,8 @@ from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
 from opendicke.methods.splitting import SCHEMES
 from opendicke.model.checks import Array, integer, real
 from opendicke.model.dicke import DickeModel
+from opendicke.model.ensemble import Ensemble
+from opendicke.model.ising import IsingModel
 from opendicke.model.reduce import Problem
 from opendicke.model.state import Pattern, ProductState
 from opendicke.physics.hidden import hidden_instability
@@ -79,7 +81,7 @@ class MeanField(AbstractMethod):
         if self.step is not None:
             object.__setattr__(self, "step", real("step", self.step, above=0))
 
-    def admits(self, model: DickeModel, state: ProductState) -> None:
+    def admits(self, model: DickeModel | IsingModel, state: ProductState | Ensemble) -> None:
         """Every model and every product state."""
 
     def assess(self, problem: Problem, times: Array) -> Assessment:
@@ -239,8 +241,8 @@ _PATIENCE = 3
 
 
 def _remarks(problem: Problem) -> tuple[str, ...]:
-    spins = problem.state.spins
-    if not isinstance(spins, Pattern):
+    spins = getattr(problem.state, "spins", None)
+    if not isinstance(spins, Pattern) or not isinstance(problem.model, DickeModel):
         return ()
     remarks: tuple[str, ...] = ()
     if 0 < spins.flipped < 1:
@@ -268,6 +270,7 @@ def _batches(problems: Sequence[Problem], most_bytes: float = 5e8) -> list[list[
             problem.shape,
             problem.factors is None or tuple(factor.shape for factor in problem.factors),
             problem.mode_lift.rotation is None,
+            problem.strengths is None,
             problem.model.spins,
             problem.model.modes,
         )

@@ -36,10 +36,12 @@ class Moment(NamedTuple):
     amplitude: Any
     """(L, …), complex."""
     force: Any
-    """Sum over spins of coupling × z, (L, …)."""
+    """Sum over spins of coupling × z, (L, …); of an Ising model, of J × z, (K, …)."""
+    pull: Any
+    """Sum over the spins of each group of z, (K, …)."""
 
 
-ALONG_BATCH = Moment(None, -1, -1, -1)
+ALONG_BATCH = Moment(None, -1, -1, -1, -1)
 """Where the trajectories of a batch stand in a moment."""
 
 
@@ -48,7 +50,8 @@ def moment_of(time: Any, parameters: Parameters, state: State) -> Moment:
     spins = jnp.stack(state[1:])
     batch = spins.shape[2 + parameters.couplings.axes :]
     flat = spins.reshape(*spins.shape[:2], -1, *batch)
-    return Moment(time, flat, state.amplitude, parameters.force(state.z))
+    pull = (parameters.drive * state.z).sum(axis=0).reshape(-1, *batch)
+    return Moment(time, flat, state.amplitude, parameters.force(state.z), pull)
 
 
 class SpinSum(NamedTuple):
@@ -138,13 +141,15 @@ class Ising(NamedTuple):
     """Scale times the Ising energy, without the terms i = j."""
 
     strength: Any
-    """−scale ω/(ω² + Γ²/4), (L,)."""
+    """−scale ω/(ω² + Γ²/4), (L,); of an Ising model −scale."""
     own: Any
     """(K, V, V): sum over members of components ⊗ components × own coupling strength."""
 
     def __call__(self, moment: Moment) -> Any:
         z = moment.spins[2]
         own = jnp.einsum("kvw,vk,wk->", self.own, z, z)
+        if not self.strength.ndim:
+            return self.strength * (moment.pull @ moment.force) - own
         return self.strength @ moment.force**2 - own
 
 
@@ -177,8 +182,8 @@ def _contract(term: Term, problem: Problem) -> Any:
             return ModeSum(chosen, _amplitudes(problem), thermal)
         case InteractionTerm(scale):
             return Interaction(np.asarray(scale, float))
-        case IsingTerm(scale):
-            return _ising(scale, problem)
+        case IsingTerm():
+            return _ising(term, problem)
     raise TypeError(f"no rule to evaluate {term!r} along the classical flow")
 
 
@@ -220,19 +225,19 @@ def _thermal(problem: Problem) -> Occupation:
     )
 
 
-def _ising(scale: float, problem: Problem) -> Ising:
+def _ising(term: IsingTerm, problem: Problem) -> Ising:
     model, lift = problem.model, problem.spin_lift
-    damping = problem.loss - problem.gain
-    denominator = problem.frequencies**2 + damping**2 / 4
-    strength = -scale * np.divide(
-        problem.frequencies, denominator, out=np.zeros_like(denominator), where=denominator > 0
-    )
+    strength = -term.scale * problem.ising_strengths
     groups, vectors, _ = problem.shape
     own = np.zeros((groups, vectors, vectors))
-    if not model.thermodynamic:
+    # An Ising model without self-interaction has none in its J either.
+    alone = term.alone or problem.own is not None
+    if not model.thermodynamic and not alone:
         for v in range(vectors):
             for w in range(vectors):
                 product = lift.components[:, v] * lift.components[:, w]
                 own[:, v, w] = np.bincount(lift.group, product, minlength=groups)
         own *= (problem.couplings**2 @ strength)[:, None, None]
+    if problem.strengths is not None:
+        strength = np.asarray(-term.scale)
     return Ising(strength, own)

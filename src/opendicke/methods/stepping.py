@@ -10,18 +10,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from opendicke.errors import InputError
 from opendicke.measure.observables import Observable
 from opendicke.methods.base import Progress
 from opendicke.methods.flow import Grid, Parameters, State, advance, initial, stacked
 from opendicke.methods.readout import ALONG_BATCH, contract, evaluate, moment_of
 from opendicke.methods.runtime import Program, double_precision
+from opendicke.methods.schedule import Schedule, longest_step, step_counts
 from opendicke.methods.splitting import SCHEMES
 from opendicke.model.checks import Array
 from opendicke.model.reduce import Problem
 
 _SEGMENT_SECONDS = 0.3
-_MOST_STEPS = 10**9
 
 
 def _segment(
@@ -79,6 +78,10 @@ def _fastest_turning(problem: Problem) -> float:
         return 0.0  # one of the two flows alone is exact at any step
     start_z = problem.mean * problem.vectors[:, :, 2]
     force = (problem.weights[:, None] * start_z).sum(axis=1) @ problem.couplings
+    if problem.strengths is not None:
+        pull = np.maximum(np.abs(force), np.sqrt(problem.weights @ problem.couplings**2))
+        phi = 2 * np.sqrt(problem.couplings**2 @ (problem.strengths * pull) ** 2)
+        return float(np.max([np.abs(2 * problem.field).max(), phi.max()]))
     spread = np.sqrt(problem.weights**2 @ problem.couplings**2)
     rate = np.abs((problem.loss - problem.gain) / 2 + 1j * problem.frequencies)
     pull = np.maximum(np.abs(force), spread)
@@ -89,7 +92,7 @@ def _fastest_turning(problem: Problem) -> float:
     return float(np.max([np.abs(2 * problem.field).max(), phi.max()]))
 
 
-def _fastest_mode(problem: Problem) -> float:
+def fastest_mode(problem: Problem) -> float:
     """Largest |Γ/2 + iω| of a coupled mode."""
     rate = np.abs((problem.loss - problem.gain) / 2 + 1j * problem.frequencies)
     return float(rate[problem.couplings.any(axis=0)].max(initial=0.0))
@@ -119,7 +122,7 @@ class Batch:
     ) -> None:
         self.everyone = np.arange(len(problems))
         self.first_step = coarse_step(problems)
-        self.fastest_mode = max(_fastest_mode(problem) for problem in problems)
+        self.fastest_mode = max(fastest_mode(problem) for problem in problems)
         self.times = times
         self._elapsed = times - times[0]
         self._order = order
@@ -135,18 +138,11 @@ class Batch:
 
     def counts(self, step: float) -> Array:
         """Steps (T,) into each output time, none longer than `step`; 0 into the first."""
-        spans = np.diff(self._elapsed, prepend=0.0)
-        with np.errstate(over="ignore"):
-            wanted = np.ceil(spans / step * (1 - 1e-12))
-        if wanted.sum() > _MOST_STEPS:
-            raise InputError("step", f"allow at most {_MOST_STEPS:.0e} steps", f"was {step:g}")
-        counts = wanted.astype(np.int64)
-        return np.asarray(np.maximum(counts, spans > 0))
+        return step_counts(self._elapsed, step)
 
     def longest_step(self, counts: Array) -> float:
         """The longest step that counts stand for."""
-        spans = np.diff(self._elapsed, prepend=0.0)
-        return float((spans / np.maximum(counts, 1)).max())
+        return longest_step(self._elapsed, counts)
 
     def integrate(
         self, active: Array, counts: Array, report: Progress, text: str = ""
@@ -176,44 +172,26 @@ class Batch:
         )
         parameters, states = flows
         readout = jax.tree.map(lambda leaf: jnp.asarray(leaf[chosen]), self._members[2])
-        rows = self._rows_at_once
+        schedule = Schedule(self._elapsed, counts, self._rows_at_once)
         collected: list[Any] = []
-        done, total, budget = 0, max(1, int(counts.sum())), 256
-        row, into = 0, 0
-        spans = np.diff(self._elapsed, prepend=0.0)
-        while row < len(counts):
-            elapsed, steps, numbers, saved = np.zeros(rows), np.zeros(rows), np.zeros(rows, int), []
-            left = budget
-            for slot in range(rows):
-                if row == len(counts) or (left <= 0 and counts[row] > 0):
-                    break
-                part = min(int(counts[row]) - into, left) if counts[row] else 0
-                steps[slot] = spans[row] / max(int(counts[row]), 1)
-                numbers[slot] = part
-                elapsed[slot] = self._elapsed[row]
-                left -= part
-                into += part
-                if into == counts[row]:
-                    saved.append(slot)
-                    row, into = row + 1, 0
+        budget = 256
+        while not schedule.finished:
+            segment = schedule.next(budget)
             start, made = time.perf_counter(), segment_program.compile_seconds
             states, values = segment_program(
                 parameters,
                 states,
                 readout,
-                elapsed,
-                steps,
-                numbers,
+                *segment[:3],
                 order=self._order,
                 layout=self._layout,
             )
             values = jax.tree.map(lambda leaf: np.asarray(leaf)[: len(active)], values)
             spent = time.perf_counter() - start - (segment_program.compile_seconds - made)
-            collected.append(jax.tree.map(lambda leaf, kept=saved: leaf[:, kept], values))
-            done += int(numbers.sum())
+            collected.append(jax.tree.map(lambda leaf, kept=segment.saved: leaf[:, kept], values))
             pace = _SEGMENT_SECONDS / max(spent, 1e-4)
-            budget = int(np.clip(numbers.sum() * pace, budget / 4, budget * 8) + 1)
-            report(done / total, text)
+            budget = int(np.clip(segment.numbers.sum() * pace, budget / 4, budget * 8) + 1)
+            report(schedule.made / max(1, schedule.total), text)
         return {
             name: np.concatenate([part[name] for part in collected], axis=1)
             for name in collected[0]

@@ -83,15 +83,9 @@ class DickeModel:
     lattice: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        couplings = numeric_array("couplings", self.couplings)
-        if couplings.ndim != 2 or 0 in couplings.shape:
-            raise InputError(
-                "couplings",
-                "have two dimensions, (spin, mode), neither of them empty",
-                f"had shape {couplings.shape}",
-            )
+        couplings = spin_table("couplings", self.couplings, "mode")
         spins, modes = couplings.shape
-        clean: dict[str, Any] = {"couplings": frozen(couplings)}
+        clean: dict[str, Any] = {"couplings": couplings}
         clean["frequencies"] = vector("frequencies", self.frequencies, modes, "mode")
         for name in ("loss", "gain"):
             rates = vector(name, getattr(self, name), modes, "mode")
@@ -99,8 +93,7 @@ class DickeModel:
         check_gain(clean["loss"], clean["gain"])
         clean["field"] = vector("field", self.field, spins, "spin")
         check_axes(self.coupling_axis, self.field_axis)
-        if self.patterns is not None:
-            clean["patterns"] = _pattern_matrix(self.patterns, spins)
+        clean["patterns"] = clean_patterns(self.patterns, spins)
         if self.weights is not None:
             weights = vector("weights", self.weights, spins, "spin")
             if (weights <= 0).any() or abs(weights.sum() - 1.0) > 1e-9:
@@ -110,22 +103,9 @@ class DickeModel:
                     f"had least {weights.min():g} and sum {weights.sum():g}",
                 )
             clean["weights"] = weights
-        if self.pattern_names is not None:
-            names = tuple(str(name) for name in _items("pattern_names", self.pattern_names))
-            count = len(clean["patterns"]) if self.patterns is not None else modes
-            if len(names) != count:
-                raise InputError(
-                    "pattern_names", f"name every pattern ({count})", f"had {len(names)} names"
-                )
-            clean["pattern_names"] = names
-        if self.lattice is not None:
-            given = _items("lattice", self.lattice)
-            lattice = tuple(integer("lattice", extent, least=1) for extent in given)
-            if len(lattice) != 2 or lattice[0] * lattice[1] != spins:
-                raise InputError(
-                    "lattice", f"be (rows, columns) of {spins} spins", f"was {shown(self.lattice)}"
-                )
-            clean["lattice"] = lattice
+        count = modes if self.patterns is None else len(clean["patterns"])
+        clean["pattern_names"] = clean_names(self.pattern_names, count)
+        clean["lattice"] = clean_lattice(self.lattice, spins)
         for name, value in clean.items():
             object.__setattr__(self, name, value)
 
@@ -172,10 +152,7 @@ class DickeModel:
 
     def frame(self) -> Array:
         """Orthogonal matrix (3, 3) whose rows are X, Y, Z in laboratory components (x, y, z)."""
-        unit = np.eye(3)
-        x = unit[AXES.index(self.field_axis)]
-        z = unit[AXES.index(self.coupling_axis)]
-        return np.stack([x, np.cross(z, x), z])
+        return triad(self.coupling_axis, self.field_axis)
 
     def __repr__(self) -> str:
         limit = ", thermodynamic limit" if self.thermodynamic else ""
@@ -207,14 +184,29 @@ def check_axes(coupling_axis: object, field_axis: object) -> None:
         )
 
 
-def _items(name: str, value: object) -> list[Any]:
-    """The entries of a list, a tuple or an array."""
-    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
-        raise InputError(name, "be a list", f"was {shown(value)}")
-    return list(value)
+def triad(coupling_axis: str, field_axis: str) -> Array:
+    """Orthogonal matrix (3, 3) whose rows are X, Y, Z in laboratory components (x, y, z)."""
+    unit = np.eye(3)
+    x, z = unit[AXES.index(field_axis)], unit[AXES.index(coupling_axis)]
+    return np.stack([x, np.cross(z, x), z])
 
 
-def _pattern_matrix(value: object, spins: int) -> Array:
+def spin_table(name: str, value: object, what: str) -> Array:
+    """A table (N, …) with a row per spin and a column per mode or factor, read-only."""
+    table = numeric_array(name, value)
+    if table.ndim != 2 or 0 in table.shape:
+        raise InputError(
+            name,
+            f"have two dimensions, (spin, {what}), neither of them empty",
+            f"had shape {table.shape}",
+        )
+    return frozen(table)
+
+
+def clean_patterns(value: object, spins: int) -> Array | None:
+    """Patterns (P, N) of ±1, if there are any."""
+    if value is None:
+        return None
     patterns = numeric_array("patterns", value)
     if patterns.ndim != 2 or patterns.shape[1] != spins or not len(patterns):
         raise InputError(
@@ -224,3 +216,32 @@ def _pattern_matrix(value: object, spins: int) -> Array:
         bad = patterns.flat[int(np.argmax(np.abs(patterns) != 1))]
         raise InputError("patterns", "be +1 or -1", f"had an entry {bad:g}")
     return frozen(patterns.astype(np.int8))
+
+
+def clean_names(value: object, count: int) -> tuple[str, ...] | None:
+    """One name for each of `count` patterns, if they have any."""
+    if value is None:
+        return None
+    names = tuple(str(name) for name in _items("pattern_names", value))
+    if len(names) != count:
+        raise InputError(
+            "pattern_names", f"name every pattern ({count})", f"had {len(names)} names"
+        )
+    return names
+
+
+def clean_lattice(value: object, spins: int) -> tuple[int, ...] | None:
+    """(rows, columns) of all spins, if they have any."""
+    if value is None:
+        return None
+    lattice = tuple(integer("lattice", extent, least=1) for extent in _items("lattice", value))
+    if len(lattice) != 2 or lattice[0] * lattice[1] != spins:
+        raise InputError("lattice", f"be (rows, columns) of {spins} spins", f"was {shown(value)}")
+    return lattice
+
+
+def _items(name: str, value: object) -> list[Any]:
+    """The entries of a list, a tuple or an array."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
+        raise InputError(name, "be a list", f"was {shown(value)}")
+    return list(value)

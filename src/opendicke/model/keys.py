@@ -6,7 +6,7 @@ import numpy as np
 
 from opendicke.model.checks import Array
 
-_DISORDER, _FLIPS = 0, 1
+_DISORDER, _FLIPS, _TRAJECTORIES = 0, 1, 2
 
 
 def _key(stream: int, seed: int, realization: int) -> Array:
@@ -36,3 +36,9 @@ def disorder_variates(seed: int, realization: int, spins: int, modes: int) -> Ar
 def flip_variates(seed: int, spins: int) -> Array:
     """Uniform variates (spins,) that order the spins in which a pattern is corrupted."""
     return _uniform(_key(_FLIPS, seed, 0), 0, spins)
+
+
+def trajectory_words(seed: int, realization: int) -> Array:
+    """Two 32-bit words from which the random numbers of all trajectories of a run follow."""
+    sequence = np.random.SeedSequence([_TRAJECTORIES, seed, realization])
+    return sequence.generate_state(2, np.uint32)

@@ -11,6 +11,10 @@ Three steps, none of them an approximation:
 3. Groups that nearly form a grid (all combinations of signs, say) are completed to one, others
    padded to a few standard sizes, with groups of no weight in both cases, so that another draw of
    the same ensemble runs the same compiled program.
+
+Of an Ising model, spins turn together only if they keep the field of themselves: without it each
+feels the others of its group, not itself. In place of modes there are factors, at most as many as
+groups.
 """
 
 from __future__ import annotations
@@ -24,8 +28,10 @@ from opendicke.errors import InputError, shown
 from opendicke.model.bright import Modes, bright_modes, unrotated
 from opendicke.model.checks import Array
 from opendicke.model.dicke import DickeModel
+from opendicke.model.ensemble import Ensemble
 from opendicke.model.factors import Factors, factorise
 from opendicke.model.groups import Groups, each_alone, group_spins
+from opendicke.model.ising import IsingModel, assembled, decomposed
 from opendicke.model.state import ProductState, ResolvedState
 
 
@@ -57,14 +63,18 @@ class ModeLift:
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A reduced model and state: K groups of spins (V vectors each) and L modes, bare arrays."""
+    """A reduced model and state: K groups of spins (V vectors each) and L modes, bare arrays.
 
-    model: DickeModel
-    state: ProductState
+    Of an Ising model the L columns are factors instead: in the field of group `k` the sum of
+    ``J = couplings @ diag(strengths) @ couplings.T`` over all spins, less `own` of the spin itself.
+    """
+
+    model: DickeModel | IsingModel
+    state: ProductState | Ensemble
     weights: Array
     """Spins of each group (their fraction, in the thermodynamic limit), (K,)."""
     couplings: Array
-    """(K, L)."""
+    """Couplings to the modes, or factors, (K, L)."""
     field: Array
     """(K,)."""
     vectors: Array
@@ -88,6 +98,20 @@ class Problem:
     mode_lift: ModeLift
     initial: ResolvedState
     """The full, unreduced state."""
+    strengths: Array | None = None
+    """Strengths of the factors of an Ising model, (L,); None where there are modes."""
+    own: Array | None = None
+    """J_kk of each group, (K,), which the flow subtracts; None where nothing is to be subtracted:
+    it stays, or the factors are those of a J without diagonal."""
+
+    @property
+    def ising_strengths(self) -> Array:
+        """Interaction that each mode, or factor, mediates: ω/(ω² + Γ²/4), (L,)."""
+        if self.strengths is not None:
+            return self.strengths
+        size = self.frequencies**2 + (self.loss - self.gain) ** 2 / 4
+        mediated = np.divide(self.frequencies, size, out=np.zeros_like(size), where=size > 0)
+        return np.asarray(mediated)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -97,8 +121,8 @@ class Problem:
 
 
 def reduce(
-    model: DickeModel,
-    state: ProductState,
+    model: DickeModel | IsingModel,
+    state: ProductState | Ensemble,
     *,
     group: bool = True,
     gauge: bool = True,
@@ -112,11 +136,13 @@ def reduce(
     model, state
         What is simulated, and from where.
     group : bool
-        Merge spins with equal couplings and field.
+        Merge spins with equal couplings and field (of an Ising model, where it keeps the terms
+        i = j).
     gauge : bool
         Merge rows that differ by a global sign as well.
     bright : bool
-        Rotate degenerate modes into bright and dark ones.
+        Rotate degenerate modes into bright and dark ones; of an Ising model, make no more factors
+        than there are groups.
     pad : bool
         Complete the groups to a grid, or pad them to standard sizes.
 
@@ -124,25 +150,28 @@ def reduce(
     -------
     Problem
         The reduced arrays and the lift back to single spins and modes.
+
+    Raises
+    ------
+    InputError
+        If model or state is something else, or they do not fit each other.
     """
-    if not isinstance(model, DickeModel):
-        raise InputError("model", "be a DickeModel", f"was {shown(model)}")
-    if not isinstance(state, ProductState):
-        raise InputError("state", "be a ProductState", f"was {shown(state)}")
+    if not isinstance(model, (DickeModel, IsingModel)):
+        raise InputError("model", "be a DickeModel or an IsingModel", f"was {shown(model)}")
+    if not isinstance(state, (ProductState, Ensemble)):
+        raise InputError("state", "be a ProductState or an Ensemble", f"was {shown(state)}")
     resolved = state.resolve(model)
-    grouping = (
-        group_spins(model.couplings, model.field, gauge=gauge)
-        if group
-        else each_alone(model.couplings, model.field)
-    )
+    if isinstance(model, IsingModel):
+        together = group and model.self_interaction == "keep"
+        table = model.matrix() if model.factors is None else model.factors
+        grouping = _grouped(table, model.field, together, gauge)
+        return _reduced_ising(model, state, resolved, grouping, bright=bright, pad=pad)
+    grouping = _grouped(model.couplings, model.field, group, gauge)
     alike = np.stack([model.frequencies, model.loss, model.gain, resolved.occupation], axis=1)
     modes = bright_modes(grouping.rows, alike) if bright else unrotated(grouping.rows)
     groups = len(grouping.field)
     members = model.weights if model.thermodynamic else np.ones(model.spins)
-    weights = np.bincount(grouping.member, members, minlength=groups)
-    vectors, components = _carried_vectors(grouping, resolved.bloch)
-    sums = [np.bincount(grouping.member, members * c, minlength=groups) for c in components.T]
-    mean = np.stack(sums, axis=1) / weights[:, None]
+    spins = _spin_part(grouping, members, resolved.bloch)
     displacement, mode_lift = _split_modes(modes, resolved.displacement)
     layout = _layout(grouping, modes, model.spins) if pad else _Layout(groups, np.arange(groups))
     more_modes = sum(min(block - groups, layout.size - groups) for block in modes.wide)
@@ -161,11 +190,11 @@ def reduce(
     return Problem(
         model=model,
         state=state,
-        weights=layout.spread(weights),
+        weights=layout.spread(spins.weights),
         couplings=couplings,
         field=field,
-        vectors=layout.spread(vectors),
-        mean=layout.spread(mean),
+        vectors=layout.spread(spins.vectors),
+        mean=layout.spread(spins.mean),
         frequencies=pad_modes(model.frequencies[source], 1.0),
         loss=pad_modes(model.loss[source]),
         gain=pad_modes(model.gain[source]),
@@ -174,7 +203,7 @@ def reduce(
         source=np.pad(source, (0, more_modes), constant_values=-1),
         factors=layout.factors,
         groups=groups,
-        spin_lift=SpinLift(layout.place[grouping.member], grouping.sign, components),
+        spin_lift=spins.lift(grouping, layout),
         mode_lift=mode_lift,
         initial=resolved,
     )
@@ -208,6 +237,95 @@ def _layout(grouping: Groups, modes: Modes, spins: int) -> _Layout:
             factors, place = found
             return _Layout(len(factors.first) * len(factors.second), place, factors)
     return _Layout(_padded_groups(groups, spins), np.arange(groups))
+
+
+def _grouped(table: Array, field: Array, together: bool, gauge: bool) -> Groups:
+    """Spins of equal rows and fields in groups, or each alone."""
+    return group_spins(table, field, gauge=gauge) if together else each_alone(table, field)
+
+
+class _Spins(NamedTuple):
+    """What the groups carry: their sizes, vectors and means."""
+
+    weights: Array
+    vectors: Array
+    mean: Array
+    components: Array
+
+    def lift(self, grouping: Groups, layout: _Layout) -> SpinLift:
+        """How single spins follow from the vectors."""
+        return SpinLift(layout.place[grouping.member], grouping.sign, self.components)
+
+
+def _spin_part(grouping: Groups, members: Array, bloch: Array) -> _Spins:
+    """Groups of spins that count as `members` says, (N,)."""
+    groups = len(grouping.field)
+    weights = np.bincount(grouping.member, members, minlength=groups)
+    vectors, components = _carried_vectors(grouping, bloch)
+    sums = [np.bincount(grouping.member, members * c, minlength=groups) for c in components.T]
+    return _Spins(weights, vectors, np.stack(sums, axis=1) / weights[:, None], components)
+
+
+def _reduced_ising(
+    model: IsingModel,
+    state: ProductState | Ensemble,
+    resolved: ResolvedState,
+    grouping: Groups,
+    *,
+    bright: bool,
+    pad: bool,
+) -> Problem:
+    """The problem of an Ising model: factors and strengths in place of modes at rest."""
+    groups = len(grouping.field)
+    size = _padded_groups(groups, model.spins) if pad else groups
+    layout = _Layout(size, np.arange(groups))
+    spins = _spin_part(grouping, np.ones(model.spins), resolved.bloch)
+    own = None
+    if model.factors is None or (bright and model.factors.shape[1] > groups):
+        rows, strengths = decomposed(_between_groups(model, grouping))
+        if pad and model.factors is not None:  # other draws may have another rank
+            more = min(model.factors.shape[1], size) - len(strengths)
+            rows = np.pad(rows, ((0, 0), (0, more)))
+            strengths = np.pad(strengths, (0, more))
+    else:
+        rows, strengths = grouping.rows, model.strengths
+        if model.self_interaction == "drop":
+            own = layout.spread(model.own)
+    count = len(strengths)
+    return Problem(
+        model=model,
+        state=state,
+        weights=layout.spread(spins.weights),
+        couplings=layout.spread(rows),
+        field=layout.spread(grouping.field),
+        vectors=layout.spread(spins.vectors),
+        mean=layout.spread(spins.mean),
+        frequencies=np.zeros(count),
+        loss=np.zeros(count),
+        gain=np.zeros(count),
+        displacement=np.zeros(count, complex),
+        occupation=np.zeros(count),
+        source=np.full(count, -1),
+        factors=None,
+        groups=groups,
+        spin_lift=spins.lift(grouping, layout),
+        mode_lift=ModeLift(None, np.zeros(0, complex)),
+        initial=resolved,
+        strengths=strengths,
+        own=own,
+    )
+
+
+def _between_groups(model: IsingModel, grouping: Groups) -> Array:
+    """J between one spin of each group and one of another, gauged, (K, K)."""
+    if model.factors is None:
+        _, first = np.unique(grouping.member, return_index=True)
+        sign = grouping.sign[first]
+        return np.asarray(grouping.rows[:, first] * sign)
+    matrix = assembled(grouping.rows, model.strengths)
+    if model.self_interaction == "drop":
+        np.fill_diagonal(matrix, 0.0)
+    return matrix
 
 
 def _carried_vectors(groups: Groups, bloch: Array) -> tuple[Array, Array]:

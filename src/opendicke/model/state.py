@@ -10,6 +10,7 @@ import numpy as np
 from opendicke.errors import InputError, shown
 from opendicke.model.checks import Array, choice, frozen, integer, numeric_array, real, vector
 from opendicke.model.dicke import AXES, DickeModel
+from opendicke.model.ising import IsingModel
 from opendicke.model.keys import flip_variates
 
 DIRECTIONS = tuple(sign + axis for axis in AXES for sign in "+-")
@@ -35,7 +36,7 @@ class Polarized:
     def __post_init__(self) -> None:
         choice("direction", self.direction, DIRECTIONS)
 
-    def bloch(self, model: DickeModel) -> Array:
+    def bloch(self, model: DickeModel | IsingModel) -> Array:
         unit = np.zeros(3)
         unit[AXES.index(self.direction[1])] = 1.0 if self.direction[0] == "+" else -1.0
         return np.tile(model.frame() @ unit, (model.spins, 1))
@@ -61,7 +62,7 @@ class Bloch:
             )
         object.__setattr__(self, "vectors", frozen(vectors))
 
-    def bloch(self, model: DickeModel) -> Array:
+    def bloch(self, model: DickeModel | IsingModel) -> Array:
         vectors = np.atleast_2d(self.vectors)
         if len(vectors) not in (1, model.spins):
             raise InputError(
@@ -84,7 +85,7 @@ class Configuration:
             raise InputError("values", "be a list of +1 and −1", f"was {shown(self.values)}")
         object.__setattr__(self, "values", frozen(values))
 
-    def bloch(self, model: DickeModel) -> Array:
+    def bloch(self, model: DickeModel | IsingModel) -> Array:
         if len(self.values) != model.spins:
             raise InputError(
                 "values", f"have one entry per spin ({model.spins})", f"had {len(self.values)}"
@@ -105,7 +106,7 @@ class Pattern:
         object.__setattr__(self, "flipped", real("flipped", self.flipped, least=0, most=1))
         object.__setattr__(self, "seed", integer("seed", self.seed))
 
-    def bloch(self, model: DickeModel) -> Array:
+    def bloch(self, model: DickeModel | IsingModel) -> Array:
         patterns = model.pattern_matrix
         if self.index >= len(patterns):
             raise InputError("pattern", f"be one of 0 … {len(patterns) - 1}", f"was {self.index}")
@@ -202,14 +203,17 @@ class ProductState:
         """
         return cls(Pattern(index, flipped, seed), **bosons)
 
-    def resolve(self, model: DickeModel) -> ResolvedState:
+    def resolve(self, model: DickeModel | IsingModel) -> ResolvedState:
         """The state of a given model in numbers.
 
         Raises
         ------
         InputError
-            If sizes disagree, or a mode has no stationary state (ω = 0 without damping).
+            If sizes disagree, a mode has no stationary state (ω = 0 without damping), or the
+            bosons of an IsingModel are asked for anything.
         """
+        if isinstance(model, IsingModel):
+            self._has_no_bosons()
         bloch = self.spins.bloch(model)
         if self.bosons == "vacuum":
             return ResolvedState(
@@ -228,3 +232,13 @@ class ProductState:
         weights = model.weights if model.thermodynamic else 1.0
         force = (bloch[:, 2] * weights) @ model.couplings
         return ResolvedState(bloch, -1j * force / rate, model.stationary_occupation)
+
+    def _has_no_bosons(self) -> None:
+        """Refuse settings of modes where there are none."""
+        none = "for an IsingModel, which has no modes"
+        if self.bosons != "vacuum":
+            raise InputError("bosons", f'be "vacuum" {none}', f'was "{self.bosons}"')
+        for name in ("displacement", "occupation"):
+            given = np.asarray(getattr(self, name))
+            if given.any():
+                raise InputError(name, f"be left out {none}", f"was {shown(given.tolist())}")

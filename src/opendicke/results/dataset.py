@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.measure.moments import Moments
+from opendicke.measure.moments import JointMoments, Moments
 from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw, Status
 from opendicke.model.checks import Array
@@ -60,10 +60,10 @@ def to_dataset(
         per_spin = " per spin" if item.extensive and model.thermodynamic else ""
         attributes = {"long_name": item.long_name + per_spin, "units": item.unit}
         entries = [raw.values[item.name] for raw in raws]
-        means = [e.mean if isinstance(e, Moments) else e for e in entries]
+        means = [e.value if isinstance(e, (Moments, JointMoments)) else e for e in entries]
         stacked = _stacked(means).reshape(*extents, len(times), *_extents(means)[1:])
         variables[item.name] = xr.Variable(dims, stacked, attributes)
-        moments = [e for e in entries if isinstance(e, Moments)]
+        moments = [e for e in entries if isinstance(e, (Moments, JointMoments))]
         if moments:
             errors = _stacked([e.stderr for e in moments]).reshape(stacked.shape)
             attributes = {

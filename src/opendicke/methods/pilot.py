@@ -1,0 +1,165 @@
+"""The time step of an ensemble: the same samples at two steps, judged by what ensembles differ.
+
+For a pilot block the same trajectories, noise included, are followed at steps τ and τ/r. The
+difference of an observable's mean estimates the error of the longer step, and its scatter says how
+well. If the error at τ is C τ^p, that of the shorter step is 1/(r^p − 1) of the difference.
+Trajectories can be chaotic: then pairs part whatever the step, the scatter stays large and the
+means agree within it, which is all that can be known.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from opendicke.methods.base import Progress
+from opendicke.methods.schedule import longest_step
+from opendicke.methods.stepping import coarse_step, fastest_mode
+from opendicke.model.checks import Array
+
+_PILOT_BYTES = 2e8
+_MOST_PILOTS = 64
+_SAFETY = 2.0
+_MOST_STEPS = 10**7
+_PATIENCE = 3
+_COARSEST = 0.02
+"""Differences above this say nothing about the law by which they fall."""
+
+
+class Choice(NamedTuple):
+    """Steps to make, and what they cost in accuracy."""
+
+    counts: Array
+    """Steps into each output time, (T,)."""
+    error: float
+    """Estimated error of ensemble means, NaN if there was no pilot."""
+    pilots: int
+    """Trajectories compared."""
+    reason: str
+    """Why the error is not smaller, if it is above the tolerance."""
+
+
+class Difference(NamedTuple):
+    """How far ensembles at two steps are apart, relative to values above 1."""
+
+    bound: float
+    """Largest |mean difference| plus its standard error."""
+    certain: bool
+    """Whether somewhere the means differ by more than the scatter of the pairs explains."""
+
+
+def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> Choice:
+    """The longest step whose estimated error is within the tolerance.
+
+    Parameters
+    ----------
+    trajectories : Trajectories
+    tolerance : float
+        For ensemble means.
+    most : int
+        Trajectories of the run; no more serve as pilots.
+    """
+    elapsed, problem = trajectories.elapsed, trajectories.problem
+    span = float(elapsed[-1])
+    order = trajectories.numerics.order
+    first = coarse_step([problem])
+    noisy = bool((problem.loss + problem.gain).any())
+    if noisy and problem.field.any() and problem.couplings.any():
+        order = 2  # the interplay of noise and field
+    if not math.isfinite(first) or span == 0:
+        return Choice(trajectories.counts(max(span, 1.0)), 0.0, 0, "")
+    pilots = _pilots(trajectories, most)
+    slowest = fastest_mode(problem)
+    counts = trajectories.counts(max(first, span / _MOST_STEPS))
+    ratio, last, stalls = 2, math.inf, 0
+    coarse: Any = None
+    for attempt in range(40):
+        report(1 - 0.7 ** (attempt + 1), f"pilot, step {longest_step(elapsed, counts):.3g}")
+        # Numbers of steps without common factors share no resonance with a mode; noise on a path
+        # of its own needs multiples.
+        finer = np.where(counts > 0, ratio * counts + (0 if noisy else 1), 0)
+        if coarse is None or noisy:
+            coarse = trajectories.values(0, pilots, counts, fold=ratio if noisy else 1)
+        fine = trajectories.values(0, pilots, finer)
+        apart = _difference(coarse, fine)
+        shortened = float((finer[counts > 0] / counts[counts > 0]).min(initial=math.inf))
+        step = longest_step(elapsed, counts)
+        lawful = slowest * step <= 2 and apart.bound < _COARSEST and apart.bound <= last
+        gain = min(shortened, 1e3) ** order - 1 if lawful else 1.0
+        error = _SAFETY * apart.bound / gain if lawful else apart.bound
+        coarse_error = apart.bound * (1 + 1 / (2**order - 1)) if lawful else math.inf
+        if coarse_error <= tolerance:
+            return Choice(counts, coarse_error, pilots, "")
+        if error <= tolerance:
+            return _between(trajectories, counts, finer, error, tolerance, order, lawful, pilots)
+        stalls = stalls + 1 if apart.bound > last / 2 else 0
+        exhausted = shortened * finer.sum() > _MOST_STEPS
+        if stalls >= _PATIENCE or exhausted:
+            reason = (
+                f"the limit of {_MOST_STEPS} steps is reached"
+                if exhausted
+                else "shorter steps do not help"
+            )
+            if not apart.certain:
+                reason = (
+                    f"trajectories are chaotic, and {pilots} pairs at two steps cannot tell their "
+                    "means apart"
+                )
+            return Choice(finer, apart.bound, pilots, reason)
+        last = apart.bound
+        coarse, counts = fine, finer
+        ratio = 2
+        if lawful:
+            wanted = math.ceil((error / tolerance) ** (1 / order))
+            ratio = int(np.clip(wanted, 2, 4 if noisy else 8))
+    return Choice(finer, apart.bound, pilots, "shorter steps do not help")
+
+
+def _between(
+    trajectories: Any,
+    counts: Array,
+    finer: Array,
+    error: float,
+    tolerance: float,
+    order: int,
+    lawful: bool,
+    pilots: int,
+) -> Choice:
+    """The longest step between two that the order promises to be good enough."""
+    if not lawful or error == 0:
+        return Choice(finer, error, pilots, "")
+    stretch = (0.9 * tolerance / error) ** (1 / order)
+    short = longest_step(trajectories.elapsed, finer)
+    long = longest_step(trajectories.elapsed, counts)
+    step = min(short * max(stretch, 1.0), long)
+    return Choice(trajectories.counts(step), error * (step / short) ** order, pilots, "")
+
+
+def _pilots(trajectories: Any, most: int) -> int:
+    """Trajectories that are compared: few where answers are large."""
+    model = trajectories.problem.model
+    numbers = sum(
+        math.prod(item.shape(model)) * len(item.parts(model)) for item in trajectories.observables
+    )
+    each = 16.0 * numbers * len(trajectories.elapsed)
+    affordable = int(np.clip(_PILOT_BYTES / each, 2, _MOST_PILOTS))
+    return max(1, min(most, affordable, trajectories.numerics.block))
+
+
+def _difference(first: dict[str, Array], second: dict[str, Array]) -> Difference:
+    """Between the ensemble means of the same trajectories (T, p, …, P)."""
+    bound, certain = 0.0, False
+    for name, after in second.items():
+        pairs = after - first[name]
+        count = pairs.shape[-1]
+        shift = np.abs(pairs.mean(axis=-1))
+        scatter = pairs.std(axis=-1) / math.sqrt(max(count - 1, 1))
+        mean = np.abs(after.mean(axis=-1))
+        axes = (0, *range(2, mean.ndim))
+        scale = np.maximum(1.0, mean.max(axis=axes, keepdims=True))
+        largest = ((shift + scatter) / scale).max()
+        bound = max(bound, float(np.nan_to_num(largest, nan=math.inf)))
+        certain = certain or bool((shift > 4 * scatter).any())
+    return Difference(bound, certain)

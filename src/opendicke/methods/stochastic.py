@@ -1,0 +1,172 @@
+"""The one driver of stochastic methods: fixed blocks of trajectories, merged in fixed order.
+
+Trajectories are numbered and come in blocks of fixed size. Blocks are computed several at a time,
+their statistics merged in the order of their numbers, and whether to go on is judged after complete
+rounds of whole blocks: neither the number of workers nor their pace changes a result. Memory does
+not grow with the number of trajectories.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from opendicke.errors import InputError
+from opendicke.measure.moments import Statistic
+from opendicke.methods.base import Progress
+from opendicke.methods.parallel import in_order
+from opendicke.model.checks import Array, integer, real
+
+DEFAULT_TRAJECTORIES = 1000
+MOST_TRAJECTORIES = 10**6
+_FIRST_ROUND = 8
+"""Blocks before the error is judged for the first time."""
+_LARGEST_GROWTH = 4.0
+"""A round asks for at most this many times the trajectories there are."""
+
+Statistics = Mapping[str, Statistic]
+Block = Callable[[int, int], Statistics]
+"""Statistics of `count` trajectories from number `first` on."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How many trajectories are made.
+
+    Parameters
+    ----------
+    trajectories : int, optional
+        Their number; with `target_stderr`, the largest number. By default 1,000, and 10⁶ with a
+        target.
+    target_stderr : float, optional
+        Go on until every standard error is at most this (times the largest value of its observable
+        where that exceeds 1).
+    block : int
+        Trajectories that are computed together.
+    """
+
+    trajectories: int | None
+    target_stderr: float | None
+    block: int
+
+    @property
+    def most(self) -> int:
+        """Trajectories at most."""
+        if self.trajectories is not None:
+            return self.trajectories
+        return DEFAULT_TRAJECTORIES if self.target_stderr is None else MOST_TRAJECTORIES
+
+
+def check_extent(
+    trajectories: object, target_stderr: object, block: object
+) -> tuple[int | None, float | None, int | None]:
+    """The three settings that stochastic methods share, checked."""
+    if trajectories is not None:
+        trajectories = integer("trajectories", trajectories, least=1)
+        if trajectories > _NUMBERED:
+            raise InputError("trajectories", f"be at most {_NUMBERED}", f"was {trajectories}")
+    if target_stderr is not None:
+        target_stderr = real("target_stderr", target_stderr, above=0)
+        if trajectories is not None and trajectories < 2:
+            raise InputError(
+                "trajectories", "be at least 2 with `target_stderr`", f"was {trajectories}"
+            )
+    if block is not None:
+        block = integer("block", block, least=1)
+    return trajectories, target_stderr, block
+
+
+_NUMBERED = 2**32 - 1
+
+
+class Worst(NamedTuple):
+    """Where the standard error is largest, in units of the larger of 1 and the largest value."""
+
+    error: float
+    observable: str
+    place: tuple[int, ...]
+    """Index into the observable's answer, time first."""
+
+    def described(self, times: Array) -> str:
+        """In words."""
+        where = f", entry {', '.join(map(str, self.place[1:]))}," if len(self.place) > 1 else ""
+        return f"`{self.observable}`{where} at time {times[self.place[0]]:g}"
+
+
+class Gathered(NamedTuple):
+    """Statistics of all trajectories made."""
+
+    values: Statistics
+    trajectories: int
+    worst: Worst
+    reached: bool
+    """Whether the target was reached; true where there is none."""
+
+
+def gather(block: Block, extent: Extent, report: Progress) -> Gathered:
+    """Make trajectories until there are enough of them.
+
+    Parameters
+    ----------
+    block
+        Computes one block.
+    extent
+        How many.
+    report
+        Progress: the share of the trajectories asked for, or of those that the target is expected
+        to need.
+    """
+    merged: Statistics | None = None
+    made, most = 0, extent.most
+    goal = most if extent.target_stderr is None else min(most, _FIRST_ROUND * extent.block)
+    while True:
+        expected = goal
+        parts = [
+            (first, min(extent.block, goal - first)) for first in range(made, goal, extent.block)
+        ]
+        for statistics in in_order(lambda part: block(*part), parts):
+            merged = statistics if merged is None else merge(merged, statistics)
+            made += next(iter(statistics.values())).count
+            report(made / expected, f"{made} trajectories")
+        assert merged is not None
+        worst = worst_error(merged)
+        if extent.target_stderr is None:
+            return Gathered(merged, made, worst, True)
+        reached = worst.error <= extent.target_stderr
+        if reached or made >= most:
+            return Gathered(merged, made, worst, reached)
+        goal = min(most, _next_goal(made, worst.error / extent.target_stderr, extent.block))
+
+
+def _next_goal(made: int, excess: float, block: int) -> int:
+    """Whole blocks that bring the error, which falls as one over the root, to the target."""
+    growth = min(excess**2 * 1.05, _LARGEST_GROWTH) if math.isfinite(excess) else 2.0
+    return block * max(made // block + 1, math.ceil(made * growth / block))
+
+
+def merge(first: Statistics, second: Statistics) -> Statistics:
+    """Statistics of both sets of trajectories together."""
+    # A pair under one name is of one kind, which mypy cannot know.
+    return {name: value.merge(second[name]) for name, value in first.items()}  # type: ignore[arg-type]
+
+
+def worst_error(values: Statistics) -> Worst:
+    """The largest standard error of all observables and times.
+
+    Entries that are no numbers where the value itself is none (a ratio of zeros) do not count.
+    """
+    worst = Worst(0.0, next(iter(values)), (0,))
+    for name, value in values.items():
+        error, answer = value.stderr, value.value
+        defined = np.isfinite(answer)
+        scale = max(1.0, float(np.abs(answer[defined]).max(initial=0.0)))
+        relative = np.where(defined, np.nan_to_num(error, nan=np.inf) / scale, 0.0)
+        place = np.unravel_index(int(np.argmax(relative)), relative.shape)
+        largest = float(relative[place])
+        if largest > worst.error:
+            worst = Worst(largest, name, tuple(map(int, place)))
+    return worst

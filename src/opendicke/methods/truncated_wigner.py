@@ -1,0 +1,320 @@
+"""Truncated Wigner: classical trajectories from quantum initial fluctuations (kelly2021)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from opendicke.errors import InputError, shown
+from opendicke.measure.observables import (
+    InteractionTerm,
+    IsingTerm,
+    Observable,
+    PhotonPairTerm,
+    PhotonTerm,
+    QuadratureTerm,
+    SpinPairTerm,
+    SpinTerm,
+)
+from opendicke.measure.raw import Raw, Status
+from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
+from opendicke.methods.splitting import SCHEMES
+from opendicke.methods.stochastic import Extent, Gathered, check_extent, gather
+from opendicke.model.checks import Array, affordable, choice, integer, real
+from opendicke.model.dicke import DickeModel
+from opendicke.model.ensemble import Ensemble
+from opendicke.model.ising import IsingModel
+from opendicke.model.reduce import Problem
+from opendicke.model.state import ProductState
+
+
+@dataclass(frozen=True)
+class TruncatedWigner(AbstractMethod):
+    r"""Discrete truncated Wigner approximation: averages over classical trajectories.
+
+    Spins start at ±1 along their Bloch vector and two axes across it, modes from their Wigner
+    function, and follow
+
+    .. math::
+        da_\lambda = -(i\omega_\lambda+\Gamma_\lambda/2)a_\lambda dt
+                     - i\sum_j g_{j\lambda} z_j dt + d\xi_\lambda, \qquad
+        \dot s_j = 2B_j\times s_j, \quad
+        B_j = h_j\hat X + 2\sum_\lambda g_{j\lambda}\mathrm{Re}\,a_\lambda\,\hat Z
+
+    with complex white noise :math:`\langle|d\xi_\lambda|^2\rangle = \tfrac12(\mathrm{loss} +
+    \mathrm{gain})dt` (kelly2021, Eqs. (1), (2) and Sec. II). Averages are symmetrised products;
+    observables are given in the order in which they are written, so that vacuum has no photons.
+
+    Parameters
+    ----------
+    trajectories : int, optional
+        How many; with `target_stderr`, how many at most. By default 1,000, or 10⁶ with a target.
+    target_stderr : float, optional
+        Go on until every standard error of every observable at every time is at most this,
+        absolute for values below 1 and relative to the largest value otherwise.
+    tolerance : float
+        Largest admitted error of ensemble means that comes from the time step, measured likewise.
+        A pilot block of the same samples at two steps is compared, and the step chosen from it.
+    order : {2, 4}, optional
+        Order of the splitting; 4 by default. Noise of loss and gain enters exactly for each step
+        and is of order 2 in its interplay with the field.
+    step : float, optional
+        A fixed step instead; then no error is estimated.
+    block : int, optional
+        Trajectories computed together; by default what fits the processor's cache. It changes
+        results by round-off only.
+    precision : {"double", "single"}
+        Of the trajectories. Averages are taken in double precision always.
+    """
+
+    trajectories: int | None = None
+    target_stderr: float | None = None
+    tolerance: float = 1e-4
+    order: int = 4
+    step: float | None = None
+    block: int | None = None
+    precision: str = "double"
+
+    kind: ClassVar[str] = "truncated-wigner"
+    offers: ClassVar[tuple[type, ...]] = (
+        SpinTerm,
+        PhotonTerm,
+        QuadratureTerm,
+        InteractionTerm,
+        IsingTerm,
+        SpinPairTerm,
+        PhotonPairTerm,
+    )
+    stochastic: ClassVar[bool] = True
+    starts: ClassVar[tuple[type, ...]] = (ProductState, Ensemble)
+
+    def __post_init__(self) -> None:
+        extent = check_extent(self.trajectories, self.target_stderr, self.block)
+        names = ("trajectories", "target_stderr", "block")
+        for name, value in zip(names, extent, strict=True):
+            object.__setattr__(self, name, value)
+        choice("precision", self.precision, ("double", "single"))
+        tolerance = real("tolerance", self.tolerance, least=1e-12, most=0.1)
+        if self.precision == "single" and self.step is None and tolerance < 1e-5:
+            raise InputError(
+                "tolerance", "be at least 1e-05 in single precision", f"was {tolerance:g}"
+            )
+        object.__setattr__(self, "tolerance", tolerance)
+        object.__setattr__(self, "order", integer("order", self.order))
+        if self.order not in SCHEMES:
+            known = " or ".join(str(order) for order in SCHEMES)
+            raise InputError("order", f"be {known}", f"was {shown(self.order)}")
+        if self.step is not None:
+            object.__setattr__(self, "step", real("step", self.step, above=0))
+
+    def admits(self, model: DickeModel | IsingModel, state: ProductState | Ensemble) -> None:
+        """Every finite model and every product state or ensemble."""
+        if model.thermodynamic:
+            raise InputError(
+                "model",
+                "have finitely many spins for TruncatedWigner (in the limit of infinitely many, "
+                "where nothing fluctuates, MeanField is exact)",
+                "was a thermodynamic limit",
+            )
+        if isinstance(state, Ensemble) and self.extent(1).most > state.trajectories:
+            raise InputError(
+                "trajectories",
+                f"be at most the {state.trajectories} of the ensemble that the run starts from",
+                f"was {self.extent(1).most}",
+            )
+
+    def extent(self, block: int) -> Extent:
+        """How many trajectories, in blocks of a size."""
+        return Extent(self.trajectories, self.target_stderr, block)
+
+    def assess(self, problem: Problem, times: Array) -> Assessment:
+        """Judge by how fast a classical spin turns in the field that it made itself."""
+        from opendicke.methods.stepping import coarse_step
+        from opendicke.methods.trajectories import default_block
+
+        groups, _, modes = problem.shape
+        span = float(times[-1] - times[0])
+        extent = self.extent(self.block or default_block(problem, self.extent(1).most))
+        coarse = self.step or coarse_step([problem])
+        steps = max(float(len(times)), span / coarse if coarse else math.inf)
+        stages = len(SCHEMES[self.order].coupling)
+        noise = 100.0 * modes * bool((problem.loss + problem.gain).any())
+        work = groups * (0.2 * modes + 15.0) + noise
+        seconds = 0.5 + extent.most * steps * stages * work * 1e-9
+        original = problem.model.modes if problem.mode_lift.rotation is not None else 0
+        memory = 8.0 * extent.block * (16 * groups + 8 * modes + 4 * original)
+        memory += 8.0 * (2 * problem.couplings.size + original * modes)
+        if steps > _MOST_STEPS:
+            reason = (
+                f"it would need about {steps:.0e} steps, and at most {_MOST_STEPS:.0e} are made"
+            )
+            return Assessment(Verdict.INVALID, reason, steps, seconds, memory)
+        if not problem.couplings.any():
+            reason = "it is exact for uncoupled spins and modes"
+            return Assessment(Verdict.VALID, reason, 0.0, seconds, memory)
+        return _judged(problem, span, seconds, memory)
+
+    def run_many(
+        self,
+        problems: Sequence[Problem],
+        times: Array,
+        observables: tuple[Observable, ...],
+        keys: Sequence[tuple[int, int]],
+        progress: Progress | None = None,
+    ) -> list[Raw]:
+        """Solve problems one after the other, the blocks of each several at a time."""
+        results = []
+        for number, (problem, key) in enumerate(zip(problems, keys, strict=True)):
+
+            def report(share: float, text: str, number: int = number) -> None:
+                if progress is not None:
+                    progress((number + share) / len(problems), text)
+
+            results.append(self._solve(problem, times, observables, key, report))
+        return results
+
+    def prepared(
+        self,
+        problem: Problem,
+        times: Array,
+        observables: tuple[Observable, ...],
+        key: tuple[int, int],
+        each_spin: bool = False,
+    ) -> Any:
+        """The trajectories of a problem, ready to be computed.
+
+        Raises
+        ------
+        InputError
+            If a block does not fit the memory of the machine.
+        """
+        from opendicke.methods.trajectories import Numerics, Trajectories, default_block
+
+        block = self.block or default_block(problem, self.extent(1).most)
+        block = min(block, self.extent(1).most)
+        affordable(
+            "block",
+            f"a block of {block} trajectories of {problem.shape[0]} groups of spins and "
+            f"{problem.shape[2]} modes (choose a smaller block)",
+            int(self.assess(problem, times).memory),
+        )
+        numerics = Numerics(self.order, block, self.precision == "single")
+        return Trajectories(problem, times, observables, numerics, key, each_spin)
+
+    def choose_step(self, trajectories: Any, report: Progress) -> Any:
+        """The given step, or one that a pilot finds within the tolerance."""
+        from opendicke.methods.pilot import Choice, choose
+
+        if self.step is not None:
+            return Choice(trajectories.counts(self.step), math.nan, 0, "")
+        return choose(trajectories, self.tolerance, self.extent(1).most, report)
+
+    def _solve(
+        self,
+        problem: Problem,
+        times: Array,
+        observables: tuple[Observable, ...],
+        key: tuple[int, int],
+        report: Progress,
+    ) -> Raw:
+        from opendicke.methods.schedule import longest_step
+
+        trajectories = self.prepared(problem, times, observables, key)
+        choice = self.choose_step(trajectories, lambda share, text: report(0.2 * share, text))
+
+        def block(first: int, count: int) -> Any:
+            return trajectories.statistics(first, count, choice.counts)
+
+        begun = 0.0 if self.step is not None else 0.2
+        gathered = gather(
+            block,
+            self.extent(trajectories.numerics.block),
+            lambda share, text: report(begun + (1 - begun) * share, text),
+        )
+        numerics = {
+            "step": longest_step(trajectories.elapsed, choice.counts),
+            "order": self.order,
+            "estimated_error": choice.error,
+            "trajectories": gathered.trajectories,
+            "block": trajectories.numerics.block,
+            "precision": self.precision,
+            "largest_stderr": gathered.worst.error,
+            "largest_stderr_of": gathered.worst.observable,
+            "largest_stderr_at": float(times[gathered.worst.place[0]]),
+        }
+        status, message = self._status(choice, gathered, times)
+        return Raw(gathered.values, status, message, numerics)
+
+    def _status(self, choice: Any, gathered: Gathered, times: Array) -> tuple[Status, str]:
+        if not all(np.isfinite(each.mean).all() for each in gathered.values.values()):
+            return Status.NOT_FINITE, "a trajectory is not finite"
+        sampling = gathered.worst.error
+        if choice.error > max(self.tolerance, sampling):
+            return (
+                Status.NOT_CONVERGED,
+                f"the step changes ensemble means by an estimated {choice.error:.2g}, above the "
+                f"tolerance {self.tolerance:.2g} and the standard error {sampling:.2g}: "
+                f"{choice.reason}",
+            )
+        if not gathered.reached:
+            return (
+                Status.NOT_CONVERGED,
+                f"after {gathered.trajectories} trajectories the standard error is {sampling:.2g} "
+                f"for {gathered.worst.described(times)}, above the target "
+                f"{self.target_stderr:.2g}",
+            )
+        return Status.OK, ""
+
+
+_MOST_STEPS = 10**7
+_LARGE_SELF_TERM = 0.1
+
+
+def _judged(problem: Problem, span: float, seconds: float, memory: float) -> Assessment:
+    """Compare the field that a spin feels of itself with those of the others and from outside.
+
+    Once modes have adjusted, spin j turns in the field :math:`2\\sum_k J_{jk} z_k` with
+    :math:`J_{jk} = \\sum_\\lambda \\omega_\\lambda g_{j\\lambda} g_{k\\lambda} /
+    (\\omega_\\lambda^2 + \\Gamma_\\lambda^2/4)`. The term k = j is a constant for a quantum spin
+    and turns a classical one.
+    """
+    strengths, own = problem.ising_strengths, problem.own
+    alone = problem.couplings**2 @ strengths
+    if own is not None:
+        alone = alone - own
+    members = problem.weights > 0
+    mutual = (
+        problem.couplings @ (strengths[:, None] * problem.couplings.T)
+        if (len(alone) <= _MOST_PAIRS)
+        else None
+    )
+    if mutual is not None:
+        weights = problem.weights
+        others = np.sqrt(np.maximum(mutual**2 @ weights - np.diag(mutual) ** 2, 0.0))
+    else:
+        total = (problem.couplings * strengths) ** 2 @ (problem.weights @ problem.couplings**2)
+        others = np.sqrt(np.maximum(total - alone**2, 0.0))
+    ratio = np.abs(alone) / np.maximum(np.hypot(others, problem.field), 1e-300)
+    count = problem.weights[members]
+    typical = float(np.average(np.abs(alone[members]), weights=count))
+    relative = float(np.average(np.minimum(ratio[members], 1e3), weights=count))
+    numbers = (
+        f"a classical spin turns in the field that it made itself, which a quantum spin does not "
+        f"feel: mean self-interaction {typical:.3g}, {relative:.2g} of the other fields"
+    )
+    if relative > _LARGE_SELF_TERM and typical * span > _LARGE_SELF_TERM:
+        hint = (
+            '; `eliminate(model, self_interaction="drop")` leaves it out'
+            if problem.strengths is None
+            else ""
+        )
+        return Assessment(Verdict.DOUBTFUL, numbers + hint, relative, seconds, memory)
+    reason = f"the self-interaction of a spin is small ({relative:.2g} of the other fields)"
+    return Assessment(Verdict.VALID, reason, relative, seconds, memory)
+
+
+_MOST_PAIRS = 4000

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
         retrieval_growth,
     )
     from opendicke.results.store import load, save
-    from opendicke.solving import assess, solve
+    from opendicke.solving import assess, solve, trajectories
 
 __version__ = _version("opendicke")
 
@@ -123,6 +123,7 @@ _HOME = {
     "stable_intervals": "physics.stability",
     "stationary_states": "physics.search",
     "theorem_constants": "physics.theorem",
+    "trajectories": "solving",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -8,14 +8,14 @@ import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from opendicke.errors import InputError, ValidityWarning, shown
 from opendicke.measure.observables import Observable, find_observables
-from opendicke.measure.raw import Status
+from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import AbstractMethod, Assessment, enforce
 from opendicke.model.checks import Array, affordable, numeric_array, seed_of
 from opendicke.model.dicke import DickeModel
@@ -25,6 +25,9 @@ from opendicke.model.reduce import reduce
 from opendicke.model.state import ProductState
 from opendicke.progress import Bar
 from opendicke.results.dataset import describe, to_dataset
+
+if TYPE_CHECKING:
+    from opendicke.methods.truncated_wigner import TruncatedWigner
 
 DEFAULT_OBSERVABLES = ("sx", "sy", "sz", "photons")
 
@@ -95,6 +98,80 @@ def solve(
     return to_dataset([raw], {}, asked, times, model, provenance)
 
 
+def trajectories(
+    model: DickeModel | IsingModel,
+    state: ProductState | Ensemble,
+    times: Any,
+    method: TruncatedWigner,
+    observables: Any = DEFAULT_OBSERVABLES,
+    seed: int = 0,
+    *,
+    validity: str = "refuse",
+    progress: bool | None = None,
+) -> tuple[xr.Dataset, Ensemble]:
+    """Single trajectories of truncated Wigner, and the ensemble they end in.
+
+    Parameters
+    ----------
+    model, state, times, observables, seed, validity, progress
+        As in `solve`: the mean over trajectories is what `solve` gives.
+    method : TruncatedWigner
+        Its `trajectories` says how many; `target_stderr` does not apply.
+
+    Returns
+    -------
+    dataset : xarray.Dataset
+        Every observable with the dimensions `trajectory`, `time` and its own. A single value is a
+        number of phase space, not the outcome of a measurement: photons can be negative.
+    ensemble : Ensemble
+        Spins and amplitudes at the last time, from which `solve` and `trajectories` go on.
+
+    Raises
+    ------
+    InputError
+        If an argument is not what it must be, or the answer does not fit the memory.
+    ValidityError
+        If the method refuses.
+    """
+    from opendicke.methods.truncated_wigner import TruncatedWigner
+
+    times = check_times(times)
+    asked = check_question(model, state, method, observables)
+    if not isinstance(method, TruncatedWigner):
+        raise InputError("method", "be TruncatedWigner", f"was {shown(method)}")
+    if method.target_stderr is not None:
+        raise InputError("target_stderr", "be left out", f"was {method.target_stderr:g}")
+    for item in asked:
+        if item.combine is not None:
+            raise InputError(
+                "observables",
+                "have values along a single trajectory",
+                f"`{item.name}` is a function of means",
+            )
+    count = method.extent(1).most
+    check_answers(model, asked, times, count)
+    spins_and_modes = 8 * count * (3 * model.spins + 2 * model.modes)
+    affordable("trajectories", f"{count} trajectories at the last time", 3 * spins_and_modes)
+    problem = reduce(model, state)
+    enforce(method, method.assess(problem, times), validity)
+    start = clock.perf_counter()
+    key = (seed_of(seed), 0)
+    with Bar(type(method).__name__, enabled=progress) as bar:
+        followed = method.follow(problem, times, asked, key, bar)
+    provenance = provenance_of(
+        describe({"model": model, "state": state, "method": method}),
+        seed=key[0],
+        seconds=clock.perf_counter() - start,
+    )
+    raws = [
+        Raw({name: values[..., k] for name, values in followed.values.items()}, **followed.ending)
+        for k in range(count)
+    ]
+    grid = {"trajectory": np.arange(count)}
+    dataset = to_dataset(raws, grid, asked, times, model, provenance)
+    return dataset, Ensemble(followed.spins, followed.amplitudes)
+
+
 def assess(
     model: DickeModel | IsingModel,
     state: ProductState | Ensemble,
@@ -128,12 +205,12 @@ def check_times(times: Any) -> Array:
 
 
 def check_answers(
-    model: DickeModel | IsingModel, asked: tuple[Observable, ...], times: Array
+    model: DickeModel | IsingModel, asked: tuple[Observable, ...], times: Array, copies: int = 1
 ) -> None:
     """Refuse, before anything is computed, answers that no memory would hold."""
     numbers = sum(math.prod(item.shape(model)) for item in asked)
     what = f"{len(times)} times of {', '.join(item.name for item in asked)}"
-    affordable("observables", what, 16 * len(times) * numbers)
+    affordable("observables", what, 16 * copies * len(times) * numbers)
 
 
 def check_question(

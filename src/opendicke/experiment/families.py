@@ -26,7 +26,7 @@ from opendicke.model.couplings import Binary, Couplings, Discrete, Fixed, Gaussi
 from opendicke.model.dicke import check_gain
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.reduce import Problem, reduce
-from opendicke.model.state import Pattern
+from opendicke.model.state import Pattern, ProductState
 from opendicke.physics.hidden import grows
 from opendicke.physics.stationary import EQUAL
 from opendicke.physics.windows import instability_windows, retrieval_growth
@@ -168,7 +168,7 @@ class Family:
             field=parameters.field if self.field is None else self.field.reshape(*[1] * groups, -1),
         )
         amplitude = picked.amplitude
-        if self.problem.state.bosons == "stationary":
+        if self._stationary:
             forces = [_initial_force(problem) for problem in self.states]
             force = self.scale * np.stack(forces, axis=-1)[:, self.state]
             if ((rate == 0) & (force != 0)).any():
@@ -182,6 +182,11 @@ class Family:
         pull = (self.problem.weights @ self.problem.couplings**2)[:, None] / unit**2
         return Points(parameters, picked, reading, self.frequencies, self.loss - self.gain, pull)
 
+    @property
+    def _stationary(self) -> bool:
+        state = self.problem.state
+        return isinstance(state, ProductState) and state.bosons == "stationary"
+
     def thermal_occupation(self, duration: float, window: float) -> Array:
         """Thermal photons besides |a|², averaged over the window, (L, n)."""
         if self.problem.model.thermodynamic:
@@ -192,7 +197,7 @@ class Family:
             settled[:, :1] * 0 + problem.initial.occupation[:, None] for problem in self.states
         ]
         start = np.concatenate(starts, axis=-1)[:, self.state]
-        if self.problem.state.bosons == "stationary":
+        if self._stationary:
             start = settled
         elapsed = np.where(damping > 0, damping * window, 1.0)
         mean = np.where(damping > 0, -np.expm1(-elapsed) / elapsed, 1.0)

@@ -29,9 +29,8 @@ from opendicke.model.state import Bloch, Configuration, Pattern, Polarized, Prod
 
 T = TypeVar("T")
 
-METHODS: dict[str, type[AbstractMethod]] = {
-    kind.kind: kind for kind in (MeanField, TruncatedWigner)
-}
+_KINDS: tuple[type[AbstractMethod], ...] = (MeanField, TruncatedWigner)
+METHODS = {kind.kind: kind for kind in _KINDS}
 """Methods by their name in experiment files."""
 
 _MOST_BYTES = 50_000_000

@@ -431,7 +431,8 @@ def _squeezing(*expectations: Array) -> Array:
     )[0][..., 1:]
     across = np.swapaxes(basis, -1, -2) @ second @ basis  # where the mean has no component
     least = np.linalg.eigvalsh(across)[..., 0]
-    return np.divide(least, length**2, out=np.full_like(length, np.inf), where=length > 0)
+    infinite = np.full_like(length, np.inf)
+    return np.asarray(np.divide(least, length**2, out=infinite, where=length > 0))
 
 
 @observable(long_name="spin squeezing (Wineland)", combine=_squeezing)
@@ -447,7 +448,8 @@ def spin_squeezing(model: DickeModel | IsingModel) -> list[Term]:
 
 def _ratio_to_square(pairs: Array, number: Array) -> Array:
     square = number**2
-    return np.divide(pairs, square, out=np.full_like(square, np.nan), where=square > 0)
+    undefined = np.full_like(square, np.nan)
+    return np.asarray(np.divide(pairs, square, out=undefined, where=square > 0))
 
 
 @observable(dims=("mode",), long_name="g²(0) of each mode", combine=_ratio_to_square)

@@ -165,22 +165,34 @@ class Parameters(NamedTuple):
     scale: Any
     """What the couplings of every mode are multiplied by, (L, …) or of size 1."""
     drive: Any
-    """Weight times mean: the bosons are driven by sum over v of drive × z, (V, *groups, …)."""
+    """Weight times mean: the bosons are driven by sum over v of drive × z, (V, *groups, …); None
+    stands for 1."""
     field: Any
     """(*groups, …), of size 1 where all groups agree."""
     rate: Any
     """Γ/2 + iω, (L, …); None for an Ising model."""
 
+    def pull(self, z: Any) -> Any:
+        """Sum over the spins of each group of z, (*groups, …)."""
+        return (z if self.drive is None else self.drive * z).sum(axis=0)
+
     def force(self, z: Any) -> Any:
         """Sum over spins of coupling × z, (L, …)."""
-        return self.scale * self.couplings.force((self.drive * z).sum(axis=0))
+        return self.scale * self.couplings.force(self.pull(z))
+
+
+class Parts(NamedTuple):
+    """Real and imaginary parts of amplitudes in arrays of their own, for vector units."""
+
+    real: Any
+    imag: Any
 
 
 class State(NamedTuple):
     """One trajectory, or a batch of them, at one time."""
 
     amplitude: Any
-    """(L, …), complex; None for an Ising model."""
+    """(L, …), complex or `Parts`; None for an Ising model."""
     x: Any
     """Components of the carried vectors, each (V, *groups, …)."""
     y: Any
@@ -291,12 +303,11 @@ def apply_coupling(parameters: Parameters, stage: Stage, state: State, more: Any
     if a is None:
         integral = stage.integral * force
     else:
-        # Real and imaginary parts apart: complex products would be checked for infinities.
-        decay, response, re, im = stage.decay, stage.response, a.real, a.imag
-        integral = response.real * re - response.imag * im + stage.integral.imag * force
-        a = jax.lax.complex(
-            decay.real * re - decay.imag * im + response.imag * force,
-            decay.real * im + decay.imag * re - response.real * force,
+        decay, response = stage.decay, stage.response
+        integral = response.real * a.real - response.imag * a.imag + stage.integral.imag * force
+        a = Parts(
+            decay.real * a.real - decay.imag * a.imag + response.imag * force,
+            decay.real * a.imag + decay.imag * a.real - response.real * force,
         )
     if more is not None:
         integral = integral + more
@@ -305,9 +316,9 @@ def apply_coupling(parameters: Parameters, stage: Stage, state: State, more: Any
     return State(a, x, y, state.z)
 
 
-Noise = Callable[[Any], tuple[Any, Any]]
-"""From the number of a step to what noise adds to the amplitudes at its end and to the integral of
-Re a over it, both (L, …)."""
+Noise = Callable[[Any], tuple[Parts, Any]]
+"""From the number of a step to what noise adds to the amplitudes at its end, in `Parts`, and to the
+integral of Re a over it, all (L, …)."""
 
 
 def advance(
@@ -337,38 +348,58 @@ def advance(
     angles = jax.vmap(field_angle)(shares)
     opening = field_angle(scheme.field[0])
 
-    # A loop over stages, not over steps: over a longer body the compiler would repeat each stage
-    # in every later one that depends on it.
-    def one_stage(number: Any, inner: State) -> State:
-        here = number % len(shares)
-        stage, angle = jax.tree.map(lambda leaf: leaf[here], (stages, angles))
-        return apply_field(angle, apply_coupling(parameters, stage, inner))
+    stages = Stage(*(None if each is None else _parts(each) for each in stages))
+    table = (stages, angles)
 
-    def one_step(number: Any, inner: State) -> State:
+    def coefficients(number: Any) -> Any:
+        return jax.tree.map(lambda leaf: leaf[number % len(shares)], table)
+
+    # A loop over stages, not over steps: over a longer body the compiler would repeat each stage
+    # in every later one that depends on it. Coefficients come from the stage before, or they would
+    # be looked up again for every number that they act on.
+    def one_stage(number: Any, carried: Any) -> Any:
+        (stage, angle), inner = carried
+        return coefficients(number + 1), apply_field(
+            angle, apply_coupling(parameters, stage, inner)
+        )
+
+    def one_step(number: Any, carried: Any) -> Any:
         assert noise is not None
         amplitude, integral = noise(number)
         parts = jnp.asarray(_central(len(shares)), dtype)
 
-        def noisy_stage(here: Any, inner: State) -> State:
-            stage, angle = jax.tree.map(lambda leaf: leaf[here], (stages, angles))
-            return apply_field(
-                angle, apply_coupling(parameters, stage, inner, parts[here] * integral)
-            )
+        def noisy_stage(here: Any, carried: Any) -> Any:
+            (stage, angle), part, inner = carried
+            inner = apply_field(angle, apply_coupling(parameters, stage, inner, part * integral))
+            return coefficients(here + 1), parts[(here + 1) % len(shares)], inner
 
-        inner = jax.lax.fori_loop(0, len(shares), noisy_stage, inner)
-        return inner._replace(amplitude=inner.amplitude + amplitude)
+        _, _, inner = jax.lax.fori_loop(
+            0, len(shares), noisy_stage, (carried[0], parts[0], carried[1])
+        )
+        inner = inner._replace(amplitude=Parts(*map(jnp.add, inner.amplitude, amplitude)))
+        return carried[0], inner
 
     def run(start: State) -> State:
+        if start.amplitude is not None:
+            start = start._replace(amplitude=_parts(start.amplitude))
         # Open with the first part of the field, which the last stage merges with, and undo it.
-        opened = apply_field(opening, start)
+        opened = (coefficients(0), apply_field(opening, start))
         if noise is None:
-            opened = jax.lax.fori_loop(0, count * len(shares), one_stage, opened)
+            _, opened = jax.lax.fori_loop(0, count * len(shares), one_stage, opened)
         else:
-            opened = jax.lax.fori_loop(0, count, one_step, opened)
-        return apply_field((opening[0], -opening[1]), opened)
+            _, opened = jax.lax.fori_loop(0, count, one_step, opened)
+        end = apply_field((opening[0], -opening[1]), opened)
+        if end.amplitude is None:
+            return end
+        return end._replace(amplitude=jax.lax.complex(*end.amplitude))
 
     result: State = jax.lax.cond(count > 0, run, lambda start: start, state)
     return result
+
+
+def _parts(array: Any) -> Any:
+    """Complex arrays by their parts, real ones as they are."""
+    return Parts(array.real, array.imag) if jnp.iscomplexobj(array) else array
 
 
 def _central(stages: int) -> list[float]:

@@ -130,7 +130,7 @@ def _follow(
         return jnp.tensordot(overlap, moment_of(0.0, parameters, state).spins[2], 2)
 
     def force_of(state: State) -> Any:
-        return parameters.couplings.force((parameters.drive * state.z).sum(axis=0))
+        return parameters.couplings.force(parameters.pull(state.z))
 
     def averaged(state: State) -> Any:
         along = (parameters.drive * state.x).sum(axis=tuple(range(state.x.ndim - 1)))

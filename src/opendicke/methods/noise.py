@@ -21,6 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from opendicke.methods.flow import Parts
+
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
@@ -71,7 +73,7 @@ def _over(rate: Any, tau: Any) -> Any:
     return jnp.where(zero, tau, -jnp.expm1(-rate * tau) / jnp.where(zero, 1.0, rate))
 
 
-def draw(keys: Any, number: Any, step: Step, fold: int, dtype: Any) -> tuple[Any, Any]:
+def draw(keys: Any, number: Any, step: Step, fold: int, dtype: Any) -> tuple[Parts, Any]:
     """Noise of step `number` of every trajectory, made of `fold` shorter ones of equal length.
 
     Parameters
@@ -83,7 +85,7 @@ def draw(keys: Any, number: Any, step: Step, fold: int, dtype: Any) -> tuple[Any
 
     Returns
     -------
-    array (L, B) of complex, array (L, B)
+    Parts of (L, B), array (L, B)
         What is added to the amplitude, and to the integral of its real part.
     """
     modes = step.size.shape[0]
@@ -103,4 +105,4 @@ def draw(keys: Any, number: Any, step: Step, fold: int, dtype: Any) -> tuple[Any
         more = lean[0] * more_re - lean[1] * more_im + rest * normal[2]
         integral = integral + response[0] * re - response[1] * im + more
         re, im = decay[0] * re - decay[1] * im + more_re, decay[0] * im + decay[1] * re + more_im
-    return jax.lax.complex(re, im), integral
+    return Parts(re, im), integral

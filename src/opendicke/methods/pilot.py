@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from opendicke.methods.base import Progress
+from opendicke.methods.parallel import in_order
 from opendicke.methods.schedule import longest_step
 from opendicke.methods.stepping import coarse_step, fastest_mode
 from opendicke.model.checks import Array
 
 _PILOT_BYTES = 2e8
-_MOST_PILOTS = 64
 _SAFETY = 2.0
 _MOST_STEPS = 10**7
 _PATIENCE = 3
@@ -45,7 +45,7 @@ class Difference(NamedTuple):
     """How far ensembles at two steps are apart, relative to values above 1."""
 
     bound: float
-    """Largest |mean difference| plus its standard error."""
+    """Largest root mean square difference expected of means over all trajectories of the run."""
     certain: bool
     """Whether somewhere the means differ by more than the scatter of the pairs explains."""
 
@@ -80,10 +80,12 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
         # Numbers of steps without common factors share no resonance with a mode; noise on a path
         # of its own needs multiples.
         finer = np.where(counts > 0, ratio * counts + (0 if noisy else 1), 0)
+        runs = [(finer, 1)]
         if coarse is None or noisy:
-            coarse = trajectories.values(0, pilots, counts, fold=ratio if noisy else 1)
-        fine = trajectories.values(0, pilots, finer)
-        apart = _difference(coarse, fine)
+            runs.append((counts, ratio if noisy else 1))
+        made = list(in_order(lambda run: trajectories.values(0, pilots, *run), runs))
+        fine, coarse = made[0], made[-1] if len(made) > 1 else coarse
+        apart = _difference(coarse, fine, most)
         shortened = float((finer[counts > 0] / counts[counts > 0]).min(initial=math.inf))
         step = longest_step(elapsed, counts)
         lawful = slowest * step <= 2 and apart.bound < _COARSEST and apart.bound <= last
@@ -144,22 +146,27 @@ def _pilots(trajectories: Any, most: int) -> int:
         math.prod(item.shape(model)) * len(item.parts(model)) for item in trajectories.observables
     )
     each = 16.0 * numbers * len(trajectories.elapsed)
-    affordable = int(np.clip(_PILOT_BYTES / each, 2, _MOST_PILOTS))
-    return max(1, min(most, affordable, trajectories.numerics.block))
+    affordable = int(max(_PILOT_BYTES / each, 2))
+    return max(1, min(most, affordable, int(trajectories.numerics.block)))
 
 
-def _difference(first: dict[str, Array], second: dict[str, Array]) -> Difference:
-    """Between the ensemble means of the same trajectories (T, p, …, P)."""
+def _difference(first: dict[str, Array], second: dict[str, Array], most: int) -> Difference:
+    """Between means over `most` trajectories, estimated from some of them (T, p, …, P).
+
+    The mean difference of the pilots scatters about the true one by s/√P, that of the run by s/√n.
+    """
     bound, certain = 0.0, False
     for name, after in second.items():
         pairs = after - first[name]
         count = pairs.shape[-1]
         shift = np.abs(pairs.mean(axis=-1))
         scatter = pairs.std(axis=-1) / math.sqrt(max(count - 1, 1))
+        true = np.maximum(shift**2 - scatter**2, 0.0)
+        expected = np.sqrt(true + scatter**2 * min(1.0, count / most))
         mean = np.abs(after.mean(axis=-1))
         axes = (0, *range(2, mean.ndim))
         scale = np.maximum(1.0, mean.max(axis=axes, keepdims=True))
-        largest = ((shift + scatter) / scale).max()
+        largest = (expected / scale).max()
         bound = max(bound, float(np.nan_to_num(largest, nan=math.inf)))
         certain = certain or bool((shift > 4 * scatter).any())
     return Difference(bound, certain)

@@ -50,7 +50,7 @@ def moment_of(time: Any, parameters: Parameters, state: State) -> Moment:
     spins = jnp.stack(state[1:])
     batch = spins.shape[2 + parameters.couplings.axes :]
     flat = spins.reshape(*spins.shape[:2], -1, *batch)
-    pull = (parameters.drive * state.z).sum(axis=0).reshape(-1, *batch)
+    pull = parameters.pull(state.z).reshape(-1, *batch)
     return Moment(time, flat, state.amplitude, parameters.force(state.z), pull)
 
 

@@ -77,14 +77,14 @@ def _triads(bloch: Array) -> tuple[Array, Array]:
     return np.stack([along, across, np.cross(along, across)], axis=1), length
 
 
-def sample_spins(key: Any, classes: Classes, single: bool) -> Any:
+def sample_spins(key: Any, size: Any, chance: Any, single: bool) -> Any:
     """Sum over the members of every class of the components along its triad, (C, 3)."""
     if single:
-        uniform = jax.random.uniform(key, classes.chance.shape, jnp.float64)
-        return jnp.where(uniform < classes.chance, 1.0, -1.0)
-    size = classes.size[:, None]
-    up = jax.random.binomial(key, size, classes.chance, classes.chance.shape, jnp.float64)
-    return 2.0 * up - size
+        uniform = jax.random.uniform(key, chance.shape, jnp.float64)
+        return jnp.where(uniform < chance, 1.0, -1.0)
+    count = size[:, None]
+    up = jax.random.binomial(key, count, chance, chance.shape, jnp.float64)
+    return 2.0 * up - count
 
 
 def sample_modes(key: Any, displacement: Any, occupation: Any) -> Any:

@@ -123,15 +123,15 @@ def gather(block: Block, extent: Extent, report: Progress) -> Gathered:
     merged: Statistics | None = None
     made, most = 0, extent.most
     goal = most if extent.target_stderr is None else min(most, _FIRST_ROUND * extent.block)
+    needed = goal if extent.target_stderr is None else 4 * goal
     while True:
-        expected = goal
         parts = [
             (first, min(extent.block, goal - first)) for first in range(made, goal, extent.block)
         ]
         for statistics in in_order(lambda part: block(*part), parts):
             merged = statistics if merged is None else merge(merged, statistics)
             made += next(iter(statistics.values())).count
-            report(made / expected, f"{made} trajectories")
+            report(min(1.0, made / needed), f"{made} trajectories")
         assert merged is not None
         worst = worst_error(merged)
         if extent.target_stderr is None:
@@ -139,7 +139,9 @@ def gather(block: Block, extent: Extent, report: Progress) -> Gathered:
         reached = worst.error <= extent.target_stderr
         if reached or made >= most:
             return Gathered(merged, made, worst, reached)
-        goal = min(most, _next_goal(made, worst.error / extent.target_stderr, extent.block))
+        excess = worst.error / extent.target_stderr
+        needed = max(needed, min(most, int(made * min(excess, 1e6) ** 2)))
+        goal = min(most, _next_goal(made, excess, extent.block))
 
 
 def _next_goal(made: int, excess: float, block: int) -> int:

@@ -19,100 +19,16 @@ from opendicke.methods import wigner
 from opendicke.methods.flow import Gram, Grid, Parameters, State, advance, initial
 from opendicke.methods.noise import draw, noise_step
 from opendicke.methods.runtime import Program, device_kind, double_precision
-from opendicke.methods.sampling import (
-    Classes,
-    classes_of,
-    sample_modes,
-    sample_spins,
-    trajectory_keys,
-)
+from opendicke.methods.sampling import Classes, classes_of, trajectory_keys
 from opendicke.methods.schedule import Schedule, step_counts
 from opendicke.methods.splitting import SCHEMES
+from opendicke.methods.starts import Sources, Starts, begin_program, cast, sample_program
 from opendicke.methods.wigner import Setting, View
 from opendicke.model.checks import Array
 from opendicke.model.dicke import AXES
 from opendicke.model.ensemble import Ensemble
 from opendicke.model.keys import trajectory_words
 from opendicke.model.reduce import Problem
-
-
-class Sources(NamedTuple):
-    """From what the starts of a problem are sampled."""
-
-    group: Any
-    """Group of each class, (C,)."""
-    size: Any
-    triad: Any
-    chance: Any
-    displacement: Any
-    """(L,), complex."""
-    occupation: Any
-    """(L,)"""
-
-
-class Starts(NamedTuple):
-    """Where the trajectories of a block begin."""
-
-    sums: Any
-    """Sums of the vectors of every class, (C, 3, B)."""
-    amplitude: Any
-    """(L, B), complex."""
-
-
-def _sampled(seed: Any, numbers: Any, sources: Sources, single: bool) -> Starts:
-    keys = trajectory_keys(seed, numbers)
-    classes = Classes(sources.group, sources.size, sources.triad, sources.chance, None)
-    local = jax.vmap(lambda key: sample_spins(key, classes, single))(keys[:, 0])
-    amplitude = jax.vmap(
-        lambda key: sample_modes(key, sources.displacement, sources.occupation), out_axes=-1
-    )(keys[:, 1])
-    return Starts(jnp.einsum("bca,cav->cvb", local, sources.triad), amplitude)
-
-
-def _begin(
-    starts: Starts,
-    group: Any,
-    parameters: Parameters,
-    gram: Any,
-    groups: tuple[int, ...],
-    frame: bool,
-    dtype: str,
-) -> tuple[Parameters, State]:
-    """Parameters and state of the flow from sampled starts, in the precision of the flow."""
-    count, _, batch = starts.sums.shape
-    size = int(np.prod(groups))
-    sums = starts.sums
-    if group is not None:
-        sums = jnp.zeros((size, 3, batch)).at[group].add(sums)
-    by_axis = jnp.moveaxis(sums, 1, 0).reshape(3, *groups, batch)
-    if frame:
-        unit = jnp.eye(3).reshape(3, 3, *[1] * (len(groups) + 1))
-        spins = jnp.broadcast_to(unit, (3, 3, *groups, batch))
-        parameters = parameters._replace(drive=by_axis)
-    else:
-        spins = by_axis[:, None]
-    amplitude = starts.amplitude
-    if gram is not None:
-        amplitude = gram @ amplitude
-    state = State(None if parameters.rate is None else amplitude, *spins)
-    return _cast((parameters, state), dtype)
-
-
-def _cast(tree: Any, dtype: str) -> Any:
-    """Floating-point numbers, real and complex, in another precision."""
-    complex_dtype = jnp.result_type(dtype, jnp.complex64)
-
-    def cast(leaf: Any) -> Any:
-        kind = jnp.asarray(leaf).dtype
-        if jnp.issubdtype(kind, jnp.complexfloating):
-            return jnp.asarray(leaf, complex_dtype)
-        return jnp.asarray(leaf, dtype) if jnp.issubdtype(kind, jnp.floating) else leaf
-
-    return jax.tree.map(cast, tree)
-
-
-begin_program = Program(_begin, static=("groups", "frame", "dtype"))
-sample_program = Program(_sampled, static=("single",))
 
 
 class Run(NamedTuple):
@@ -267,15 +183,15 @@ class Trajectories:
         problem, dtype = self.problem, self.numerics.dtype
         bare, _ = initial(problem)
         noisy = bool((problem.loss + problem.gain).any())
-        self._gram, back = (None, None) if noisy else _gram(problem, self.numerics.single)
+        gram, back = (None, None) if noisy else _gram(problem, self.numerics.single)
         couplings = bare.couplings
         if isinstance(couplings, Grid):
             couplings = Grid(couplings.first[..., None], couplings.second[..., None])
         scale, rate = bare.scale[:, None], bare.rate
-        if self._gram is not None:
+        if gram is not None:
             frequencies = np.unique(problem.frequencies)
             groups = len(problem.weights)
-            stacked = self._gram.reshape(len(frequencies), groups, -1)
+            stacked = gram.reshape(len(frequencies), groups, -1)
             couplings = Gram(np.concatenate([each @ each.T for each in stacked]))
             rate = 1j * np.repeat(frequencies, groups if len(frequencies) > 1 else 1)
         self._groups = (
@@ -291,19 +207,19 @@ class Trajectories:
             Parameters(
                 couplings,
                 scale,
-                np.ones((1, *[1] * len(self._groups), 1)),
+                None,
                 field[..., None],
                 None if rate is None else rate[:, None],
             ),
         )
         self._place = None if place is None else jnp.asarray(place)
-        self._gram = None if self._gram is None else jnp.asarray(self._gram)
+        self._gram: Any = None if gram is None else jnp.asarray(gram)
         self._sources = jax.tree.map(
             jnp.asarray,
             Sources(*classes[:4], np.asarray(problem.displacement, complex), problem.occupation),
         )
         triad = None if classes.single else classes.triad
-        self._setting, self._readout = _cast(
+        self._setting, self._readout = cast(
             (
                 Setting(place, classes.size, triad, back),
                 wigner.contract(observables, problem, classes),
@@ -312,7 +228,7 @@ class Trajectories:
         )
         self._setting, self._readout = jax.tree.map(jnp.asarray, (self._setting, self._readout))
         dark = problem.mode_lift.dark[:, None]
-        self._dark = _cast(jnp.asarray(dark, complex), dtype)
+        self._dark = cast(jnp.asarray(dark, complex), dtype)
         strength = (problem.loss + problem.gain)[:, None] / 2
         self._strength = jnp.asarray(strength) if noisy else None
 
@@ -440,7 +356,7 @@ class Trajectories:
         else:
             chosen = np.minimum(self._numbers(first), self._given[0].shape[-1] - 1)
             starts = Starts(*(jnp.asarray(each[..., chosen]) for each in self._given[:2]))
-            dark = _cast(jnp.asarray(self._given[2][:, chosen]), self.numerics.dtype)
+            dark = cast(jnp.asarray(self._given[2][:, chosen]), self.numerics.dtype)
         parameters, state = begin_program(
             starts,
             self._place,
@@ -450,7 +366,7 @@ class Trajectories:
             frame=self._frame,
             dtype=self.numerics.dtype,
         )
-        sums = _cast(starts.sums, self.numerics.dtype) if self._frame else None
+        sums = cast(starts.sums, self.numerics.dtype) if self._frame else None
         noise = None if self._strength is None else (seed, numbers, self._strength)
         return Run(parameters, sums, dark, noise), state
 
@@ -491,9 +407,8 @@ def _gram(problem: Problem, single: bool) -> tuple[Array | None, Array | None]:
         singular = np.linalg.svd(block[:, here], compute_uv=False)
         if len(singular) < here.sum() or singular[-1] * (1e3 if single else 1e6) < singular[0]:
             return None, None
-    forth = forth.reshape(-1, modes)
-    back = np.linalg.pinv(forth)
-    return forth, back
+    flat = forth.reshape(-1, modes)
+    return flat, np.linalg.pinv(flat)
 
 
 def default_block(problem: Problem, trajectories: int) -> int:
@@ -505,10 +420,12 @@ def default_block(problem: Problem, trajectories: int) -> int:
     if device_kind() != "cpu":
         most = 2**24 // max(groups, modes)
         return int(min(1 << max(trajectories - 1, 0).bit_length(), np.clip(most, 64, 2**16)))
-    cached = 1 << (_CACHED // max(groups, 1)).bit_length()
-    eighth = 1 << max(-(-trajectories // 8) - 1, 0).bit_length()
-    return int(np.clip(min(cached, eighth), 32, 1024))
+    cached = int(np.clip(_CACHED // max(groups, 1), 32, 1024))
+    wanted = min(cached, max(64, -(-trajectories // _BLOCKS)))
+    return -(-trajectories // -(-trajectories // wanted))
 
 
-_CACHED = 8192
+_BLOCKS = 8
+"""Blocks at least, where trajectories are many enough."""
+_CACHED = 12000
 """Numbers of one spin component of a block that fit the cache beside the others."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,19 @@ from opendicke.model.ensemble import Ensemble
 from opendicke.model.ising import IsingModel
 from opendicke.model.reduce import Problem
 from opendicke.model.state import ProductState
+
+
+class Followed(NamedTuple):
+    """Single trajectories of one problem."""
+
+    values: dict[str, Array]
+    """By observable, (T, …, n)."""
+    spins: Array
+    """At the last time in laboratory components, (n, N, 3)."""
+    amplitudes: Array
+    """At the last time, (n, M), complex."""
+    ending: dict[str, Any]
+    """Status, message and numerics of a `Raw`."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +190,44 @@ class TruncatedWigner(AbstractMethod):
             results.append(self._solve(problem, times, observables, key, report))
         return results
 
+    def follow(
+        self,
+        problem: Problem,
+        times: Array,
+        observables: tuple[Observable, ...],
+        key: tuple[int, int],
+        report: Progress,
+    ) -> Followed:
+        """Single trajectories of one problem, with spins and amplitudes at the last time."""
+        from opendicke.methods.parallel import side_by_side
+
+        trajectories = self.prepared(problem, times, observables, key, each_spin=True)
+        choice = self.choose_step(trajectories, lambda share, text: report(0.2 * share, text))
+        count, block = self.extent(1).most, trajectories.numerics.block
+
+        def one(first: int) -> Any:
+            return trajectories.followed(first, min(block, count - first), choice.counts)
+
+        firsts = range(0, count, block)
+        parts = side_by_side(one, firsts, lambda share: report(0.2 + 0.8 * share, "trajectories"))
+        values = {
+            name: np.concatenate([part[0][name][:, 0] for part in parts], axis=-1)
+            for name in parts[0][0]
+        }
+        spins, amplitudes = (
+            np.concatenate([part[1][which] for part in parts]) for which in range(2)
+        )
+        finite = all(np.isfinite(each).all() for each in (*values.values(), spins, amplitudes))
+        status, message = Status.OK, ""
+        if not finite:
+            status, message = Status.NOT_FINITE, "a trajectory is not finite"
+        elif choice.error > self.tolerance:
+            status = Status.NOT_CONVERGED
+            message = f"the step changes means by an estimated {choice.error:.2g}: {choice.reason}"
+        numerics = self._numerics(trajectories, choice)
+        ending = {"status": status, "message": message, "numerics": numerics}
+        return Followed(values, spins, amplitudes, ending)
+
     def prepared(
         self,
         problem: Problem,
@@ -221,8 +272,6 @@ class TruncatedWigner(AbstractMethod):
         key: tuple[int, int],
         report: Progress,
     ) -> Raw:
-        from opendicke.methods.schedule import longest_step
-
         trajectories = self.prepared(problem, times, observables, key)
         choice = self.choose_step(trajectories, lambda share, text: report(0.2 * share, text))
 
@@ -235,19 +284,26 @@ class TruncatedWigner(AbstractMethod):
             self.extent(trajectories.numerics.block),
             lambda share, text: report(begun + (1 - begun) * share, text),
         )
-        numerics = {
-            "step": longest_step(trajectories.elapsed, choice.counts),
-            "order": self.order,
-            "estimated_error": choice.error,
+        numerics = self._numerics(trajectories, choice) | {
             "trajectories": gathered.trajectories,
-            "block": trajectories.numerics.block,
-            "precision": self.precision,
             "largest_stderr": gathered.worst.error,
             "largest_stderr_of": gathered.worst.observable,
             "largest_stderr_at": float(times[gathered.worst.place[0]]),
         }
         status, message = self._status(choice, gathered, times)
         return Raw(gathered.values, status, message, numerics)
+
+    def _numerics(self, trajectories: Any, choice: Any) -> dict[str, Any]:
+        from opendicke.methods.schedule import longest_step
+
+        return {
+            "step": longest_step(trajectories.elapsed, choice.counts),
+            "order": self.order,
+            "estimated_error": choice.error,
+            "pilots": choice.pilots,
+            "block": trajectories.numerics.block,
+            "precision": self.precision,
+        }
 
     def _status(self, choice: Any, gathered: Gathered, times: Array) -> tuple[Status, str]:
         if not all(np.isfinite(each.mean).all() for each in gathered.values.values()):

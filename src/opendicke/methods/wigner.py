@@ -111,7 +111,7 @@ class View:
     @property
     def pull(self) -> Any:
         """Sum over the spins of each group of z, (*groups, B)."""
-        return (self.parameters.drive * self.state.z).sum(axis=0)
+        return self.parameters.pull(self.state.z)
 
     @property
     def amplitude(self) -> Any:

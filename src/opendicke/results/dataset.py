@@ -16,6 +16,7 @@ from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw, Status
 from opendicke.model.checks import Array
 from opendicke.model.dicke import DickeModel
+from opendicke.model.ising import IsingModel
 
 FORMAT = 1
 """Version of the layout of datasets; stores of a later format are not read."""
@@ -26,7 +27,7 @@ def to_dataset(
     grid: Mapping[str, Any],
     observables: Sequence[Observable],
     times: Array,
-    model: DickeModel,
+    model: DickeModel | IsingModel,
     provenance: Mapping[str, Any],
 ) -> xr.Dataset:
     """Label the answers of a grid of members.

@@ -42,6 +42,8 @@ class Rows(NamedTuple):
 
     couplings: Any
     """(K, L)"""
+    transposed: Any = None
+    """(L, K), if the sums over groups are worth a copy in their own order."""
 
     @property
     def axes(self) -> int:
@@ -50,7 +52,9 @@ class Rows(NamedTuple):
 
     def force(self, pull: Any) -> Any:
         """Sum over groups of coupling × pull: (K, …) to (L, …)."""
-        return jnp.tensordot(self.couplings, pull, ((0,), (0,)))
+        if self.transposed is None:
+            return jnp.tensordot(self.couplings, pull, ((0,), (0,)))
+        return jnp.tensordot(self.transposed, pull, 1)
 
     def cosine_sine(self, angle: Any) -> tuple[Any, Any]:
         """Of the angle of every group, the sum over modes of coupling × angle: (L, …) to (K, …)."""

@@ -39,6 +39,8 @@ class Choice(NamedTuple):
     """Trajectories compared."""
     reason: str
     """Why the error is not smaller, if it is above the tolerance."""
+    values: dict[str, Array] | None = None
+    """What was found along the pilots by these very steps, if it was."""
 
 
 class Difference(NamedTuple):
@@ -77,9 +79,10 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
     coarse: Any = None
     for attempt in range(40):
         report(1 - 0.7 ** (attempt + 1), f"pilot, step {longest_step(elapsed, counts):.3g}")
-        # Numbers of steps without common factors share no resonance with a mode; noise on a path
-        # of its own needs multiples.
-        finer = np.where(counts > 0, ratio * counts + (0 if noisy else 1), 0)
+        # Where a mode turns far in a step, numbers of steps without common factors share no
+        # resonance with it; noise on a path of its own needs multiples.
+        multiple = noisy or slowest * longest_step(elapsed, counts) <= 1
+        finer = np.where(counts > 0, ratio * counts + (0 if multiple else 1), 0)
         runs = [(finer, 1)]
         if coarse is None or noisy:
             runs.append((counts, ratio if noisy else 1))
@@ -93,9 +96,11 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
         error = _SAFETY * apart.bound / gain if lawful else apart.bound
         coarse_error = apart.bound * (1 + 1 / (2**order - 1)) if lawful else math.inf
         if coarse_error <= tolerance:
-            return Choice(counts, coarse_error, pilots, "")
+            return Choice(counts, coarse_error, pilots, "", None if noisy else coarse)
         if error <= tolerance:
-            return _between(trajectories, counts, finer, error, tolerance, order, lawful, pilots)
+            choice = _between(trajectories, counts, finer, error, tolerance, order, lawful, pilots)
+            same = np.array_equal(choice.counts, finer)
+            return choice._replace(values=fine if same else None)
         stalls = stalls + 1 if apart.bound > last / 2 else 0
         exhausted = shortened * finer.sum() > _MOST_STEPS
         if stalls >= _PATIENCE or exhausted:

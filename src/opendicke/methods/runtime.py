@@ -35,6 +35,9 @@ def double_precision() -> Iterator[None]:
         jax.numpy_dtype_promotion("standard"),
         jax.numpy_rank_promotion("allow"),
         jax.disable_jit(False),
+        jax.threefry_partitionable(True),
+        # Accelerators may shorten factors of products; a CPU has slower products for "highest".
+        jax.default_matmul_precision(None if jax.default_backend() == "cpu" else "highest"),
     ):
         yield
 

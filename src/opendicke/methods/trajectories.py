@@ -16,7 +16,7 @@ import numpy as np
 from opendicke.measure.moments import JointMoments, Moments, Statistic
 from opendicke.measure.observables import Observable
 from opendicke.methods import wigner
-from opendicke.methods.flow import Gram, Grid, Parameters, State, advance, initial
+from opendicke.methods.flow import Gram, Grid, Parameters, Rows, State, advance, initial
 from opendicke.methods.noise import draw, noise_step
 from opendicke.methods.runtime import Program, device_kind, double_precision
 from opendicke.methods.sampling import Classes, classes_of, trajectory_keys
@@ -187,6 +187,8 @@ class Trajectories:
         couplings = bare.couplings
         if isinstance(couplings, Grid):
             couplings = Grid(couplings.first[..., None], couplings.second[..., None])
+        elif isinstance(couplings, Rows):
+            couplings = Rows(couplings.couplings, np.ascontiguousarray(couplings.couplings.T))
         scale, rate = bare.scale[:, None], bare.rate
         if gram is not None:
             frequencies = np.unique(problem.frequencies)

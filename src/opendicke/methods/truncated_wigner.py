@@ -276,6 +276,8 @@ class TruncatedWigner(AbstractMethod):
         choice = self.choose_step(trajectories, lambda share, text: report(0.2 * share, text))
 
         def block(first: int, count: int) -> Any:
+            if first == 0 and count == choice.pilots and choice.values is not None:
+                return trajectories.summary(choice.values)
             return trajectories.statistics(first, count, choice.counts)
 
         begun = 0.0 if self.step is not None else 0.2

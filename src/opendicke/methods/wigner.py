@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -118,7 +119,7 @@ class View:
         """Of the L modes, (L, B), complex."""
         if self.setting.modes is None:
             return self.state.amplitude
-        return self.setting.modes @ self.state.amplitude
+        return _rotated(self.setting.modes, self.state.amplitude)
 
     @property
     def interaction(self) -> Any:
@@ -128,6 +129,11 @@ class View:
             a = a.reshape(-1, *self.pull.shape).sum(axis=0)
             return 2.0 * (self.pull * a).sum(axis=0)
         return 2.0 * (self.parameters.force(self.state.z) * a).sum(axis=0)
+
+
+def _rotated(matrix: Any, amplitude: Any) -> Any:
+    """A real matrix times complex amplitudes, as two real products."""
+    return jax.lax.complex(matrix @ amplitude.real, matrix @ amplitude.imag)
 
 
 class SpinSum(NamedTuple):
@@ -187,8 +193,7 @@ class Modes(NamedTuple):
         a = view.amplitude
         if self.rotation is None:
             return a[: len(self.rate)]
-        rotated = jnp.stack([self.rotation @ a.real, self.rotation @ a.imag])
-        return rotated[0] + 1j * rotated[1] + view.dark * jnp.exp(-self.rate * view.time)
+        return _rotated(self.rotation, a) + view.dark * jnp.exp(-self.rate * view.time)
 
     def variance(self, view: View) -> Any:
         """Of the dark part about it, ⟨|δ|²⟩ in symmetric order, (M, 1)."""

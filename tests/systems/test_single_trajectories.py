@@ -15,7 +15,7 @@ from opendicke.methods.pilot import Choice
 
 TIMES = np.array([0.5, 1.0, 1.7, 3.0])
 NUMBER = 300  # in blocks of 128, the last one partial
-METHOD = od.TruncatedWigner(trajectories=NUMBER, block=128, step=0.1)
+METHOD = od.TruncatedWigner(trajectories=NUMBER, block=128, step=0.1, order=2)
 NAMES = ["sx", "sy", "sz", "sz_spin", "photons", "photons_mode", "quadrature_mode", "overlap"]
 
 
@@ -39,7 +39,7 @@ START = od.ProductState.bloch(
 
 HALF = [0.0, 1.0]
 FEW = ["sx", "sy", "sz", "photons", "quadrature_mode"]
-SHORT = od.TruncatedWigner(trajectories=40, block=40, step=0.05)
+SHORT = od.TruncatedWigner(trajectories=40, block=40, step=0.05, order=2)
 LOSSLESS = dicke(loss=0.0)
 
 
@@ -184,7 +184,7 @@ def test_going_on_from_an_ensemble(axes: tuple[str, str]) -> None:
         expected = whole[name][:, -1].mean()
         if means[name].ndim == 1:
             np.testing.assert_allclose(means[name][-1], expected, atol=1e-10, err_msg=name)
-    few = od.TruncatedWigner(trajectories=7, block=40, step=0.05)
+    few = od.TruncatedWigner(trajectories=7, block=40, step=0.05, order=2)
     first, _ = od.trajectories(model, middle, half, few, names, validity="ignore")
     for name in names:
         np.testing.assert_allclose(first[name], rest[name][:7], atol=1e-12, err_msg=name)
@@ -195,7 +195,7 @@ def test_dark_modes_are_sampled_in_the_ensemble() -> None:
     number = 2000
     model = od.DickeModel([[0.6, 0.3, -0.2]], 1.2, field=0.5)
     state = od.ProductState.polarized("+z", displacement=0.4, occupation=[0.0, 0.5, 2.0])
-    method = od.TruncatedWigner(trajectories=number, block=number, step=0.1)
+    method = od.TruncatedWigner(trajectories=number, block=number, step=0.1, order=2)
     single, ensemble = od.trajectories(
         model, state, HALF, method, ["photons_mode"], seed=3, validity="ignore"
     )
@@ -213,7 +213,7 @@ def test_a_step_that_was_not_found_is_marked(monkeypatch: pytest.MonkeyPatch) ->
     """Trajectories whose step misses the tolerance say so in status and by a warning."""
     missed = lambda trajectories, *_: Choice(trajectories.counts(0.05), 0.5, 8, "so it was")  # noqa: E731
     monkeypatch.setattr(pilot, "choose", missed)
-    method = od.TruncatedWigner(trajectories=40, block=40)
+    method = od.TruncatedWigner(trajectories=40, block=40, order=2)
     with pytest.warns(od.ValidityWarning, match=r"estimated 0\.5: so it was\.$"):
         single, _ = od.trajectories(LOSSLESS, START, HALF, method, FEW, validity="ignore")
     assert (single.status == Status.NOT_CONVERGED).all()

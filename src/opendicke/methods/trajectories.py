@@ -270,6 +270,17 @@ class Trajectories:
                 result[item.name] = JointMoments(count, mean, m2, item.combine)
         return result
 
+    def summary(self, values: dict[str, Array]) -> dict[str, Statistic]:
+        """Statistics of what `values` gave."""
+        result: dict[str, Statistic] = {}
+        for item in self.observables:
+            samples = np.moveaxis(values[item.name], -1, 0)  # (n, T, p, …)
+            if item.combine is None:
+                result[item.name] = Moments.of(samples[:, :, 0])
+            else:
+                result[item.name] = JointMoments.of(np.moveaxis(samples, 2, 0), item.combine)
+        return result
+
     def values(self, first: int, count: int, counts: Array, fold: int = 1) -> dict[str, Array]:
         """Parts of observables along trajectories, by name (T, p, …, count).
 

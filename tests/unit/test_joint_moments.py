@@ -199,6 +199,15 @@ def test_constant_samples_have_no_error() -> None:
     assert half.stderr == pytest.approx(x.std(ddof=1) / np.sqrt(30) / 16, rel=1e-9)
 
 
+def test_constant_parts_are_not_moved() -> None:
+    """A denominator that is exactly 1 in all samples is no reason to divide by zero."""
+    x = np.random.default_rng(9).normal(size=30)
+    moments = JointMoments.of(np.stack([x, np.ones(30)]), ratio)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert moments.stderr == pytest.approx(x.std(ddof=1) / np.sqrt(30), rel=1e-9)
+
+
 @pytest.mark.parametrize("name", ["spin_squeezing", "g2_mode"])
 def test_where_the_function_is_undefined(name: str) -> None:
     """A mean spin or a number of exactly zero: infinite or NaN, never a warning of NumPy."""

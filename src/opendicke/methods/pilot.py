@@ -39,6 +39,9 @@ class Choice(NamedTuple):
     """Trajectories compared."""
     reason: str
     """Why the error is not smaller, if it is above the tolerance."""
+    certain: bool = True
+    """Whether an error above the tolerance is one of the step; else trajectories are chaotic, and
+    it is no more than the scatter of means over so many of them."""
     values: dict[str, Array] | None = None
     """What was found along the pilots by these very steps, if it was."""
 
@@ -49,7 +52,8 @@ class Difference(NamedTuple):
     bound: float
     """Largest root mean square difference expected of means over all trajectories of the run."""
     certain: bool
-    """Whether somewhere the means differ by more than the scatter of the pairs explains."""
+    """Whether somewhere the means differ by more than the tolerance and than the scatter of the
+    pairs explains."""
 
 
 def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> Choice:
@@ -88,7 +92,7 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
             runs.append((counts, ratio if noisy else 1))
         made = list(in_order(lambda run: trajectories.values(0, pilots, *run), runs))
         fine, coarse = made[0], made[-1] if len(made) > 1 else coarse
-        apart = _difference(coarse, fine, most)
+        apart = _difference(coarse, fine, most, tolerance)
         shortened = float((finer[counts > 0] / counts[counts > 0]).min(initial=math.inf))
         step = longest_step(elapsed, counts)
         lawful = slowest * step <= 2 and apart.bound < _COARSEST and apart.bound <= last
@@ -96,7 +100,8 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
         error = _SAFETY * apart.bound / gain if lawful else apart.bound
         coarse_error = apart.bound * (1 + 1 / (2**order - 1)) if lawful else math.inf
         if coarse_error <= tolerance:
-            return Choice(counts, coarse_error, pilots, "", None if noisy else coarse)
+            found = None if noisy else coarse
+            return Choice(counts, coarse_error, pilots, "", values=found)
         if error <= tolerance:
             choice = _between(trajectories, counts, finer, error, tolerance, order, lawful, pilots)
             same = np.array_equal(choice.counts, finer)
@@ -114,7 +119,7 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
                     f"trajectories are chaotic, and {pilots} pairs at two steps cannot tell their "
                     "means apart"
                 )
-            return Choice(finer, apart.bound, pilots, reason)
+            return Choice(finer, apart.bound, pilots, reason, apart.certain)
         last = apart.bound
         coarse, counts = fine, finer
         ratio = 2
@@ -155,7 +160,9 @@ def _pilots(trajectories: Any, most: int) -> int:
     return max(1, min(most, affordable, int(trajectories.numerics.block)))
 
 
-def _difference(first: dict[str, Array], second: dict[str, Array], most: int) -> Difference:
+def _difference(
+    first: dict[str, Array], second: dict[str, Array], most: int, tolerance: float
+) -> Difference:
     """Between means over `most` trajectories, estimated from some of them (T, p, …, P).
 
     The mean difference of the pilots scatters about the true one by s/√P, that of the run by s/√n.
@@ -173,5 +180,6 @@ def _difference(first: dict[str, Array], second: dict[str, Array], most: int) ->
         scale = np.maximum(1.0, mean.max(axis=axes, keepdims=True))
         largest = (expected / scale).max()
         bound = max(bound, float(np.nan_to_num(largest, nan=math.inf)))
-        certain = certain or bool((shift > 4 * scatter).any())
+        large = (shift > 5 * scatter) & (shift > tolerance * scale)
+        certain = certain or bool(large.any())
     return Difference(bound, certain)

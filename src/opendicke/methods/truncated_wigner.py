@@ -221,7 +221,7 @@ class TruncatedWigner(AbstractMethod):
         status, message = Status.OK, ""
         if not finite:
             status, message = Status.NOT_FINITE, "a trajectory is not finite"
-        elif choice.error > self.tolerance:
+        elif choice.error > self.tolerance and choice.certain:
             status = Status.NOT_CONVERGED
             message = f"the step changes means by an estimated {choice.error:.2g}: {choice.reason}"
         numerics = self._numerics(trajectories, choice)
@@ -311,7 +311,7 @@ class TruncatedWigner(AbstractMethod):
         if not all(np.isfinite(each.mean).all() for each in gathered.values.values()):
             return Status.NOT_FINITE, "a trajectory is not finite"
         sampling = gathered.worst.error
-        if choice.error > max(self.tolerance, sampling):
+        if choice.error > max(self.tolerance, sampling) and choice.certain:
             return (
                 Status.NOT_CONVERGED,
                 f"the step changes ensemble means by an estimated {choice.error:.2g}, above the "
@@ -325,7 +325,7 @@ class TruncatedWigner(AbstractMethod):
                 f"for {gathered.worst.described(times)}, above the target "
                 f"{self.target_stderr:.2g}",
             )
-        return Status.OK, ""
+        return Status.OK, choice.reason
 
 
 _MOST_STEPS = 10**7

@@ -18,13 +18,14 @@ from opendicke.measure.observables import Observable
 from opendicke.methods import wigner
 from opendicke.methods.flow import Gram, Grid, Parameters, Rows, State, advance, initial
 from opendicke.methods.noise import draw, noise_step
+from opendicke.methods.parallel import workers
 from opendicke.methods.runtime import Program, device_kind, double_precision
 from opendicke.methods.sampling import Classes, classes_of, trajectory_keys
 from opendicke.methods.schedule import Schedule, step_counts
 from opendicke.methods.splitting import SCHEMES
 from opendicke.methods.starts import Sources, Starts, begin_program, cast, sample_program
 from opendicke.methods.wigner import Setting, View
-from opendicke.model.checks import Array
+from opendicke.model.checks import Array, affordable
 from opendicke.model.dicke import AXES
 from opendicke.model.ensemble import Ensemble
 from opendicke.model.keys import trajectory_words
@@ -150,7 +151,12 @@ class Trajectories:
     numerics : Numerics
     key : (seed, realization)
     each_spin : bool
-        Keep every spin apart, so that `final` can be asked for.
+        Keep every spin apart, so that `followed` can be asked for.
+
+    Raises
+    ------
+    InputError
+        If a block does not fit the memory of the machine.
     """
 
     def __init__(
@@ -168,6 +174,13 @@ class Trajectories:
         if each_spin:
             apart.append(np.arange(len(problem.spin_lift.group)))
         classes = classes_of(problem, apart)
+        size = block_memory(problem, numerics.block, len(classes.size)) * workers()
+        affordable(
+            "block",
+            f"{workers()} at a time of {numerics.block} trajectories of {len(classes.size)} spins "
+            f"or sums of them and {problem.shape[2]} modes (choose a smaller block)",
+            size,
+        )
         groups = np.bincount(classes.group, minlength=1)
         self._given = self._given_starts(classes) if isinstance(problem.state, Ensemble) else None
         grouped = not classes.single and (
@@ -255,11 +268,9 @@ class Trajectories:
         """Steps (T,) into each output time, none longer than `step`."""
         return step_counts(self.elapsed, step)
 
-    def statistics(
-        self, first: int, count: int, counts: Array, pace: Any = None
-    ) -> dict[str, Statistic]:
+    def statistics(self, first: int, count: int, counts: Array) -> dict[str, Statistic]:
         """Statistics over the trajectories `first` to `first + count`, at most a block of them."""
-        _, values = self._run(first, count, counts, 1, apart=False, pace=pace)
+        _, values = self._run(first, count, counts, 1, apart=False)
         result: dict[str, Statistic] = {}
         for item in self.observables:
             mean, m2 = values[item.name]  # (T, p, …), (T, p, p, …)
@@ -330,7 +341,6 @@ class Trajectories:
         counts: Array,
         fold: int,
         apart: bool,
-        pace: Any = None,
     ) -> tuple[tuple[Run, State], dict[str, Any]]:
         with double_precision():
             run, state = self._start(first)
@@ -355,8 +365,6 @@ class Trajectories:
                 collected.append(
                     jax.tree.map(lambda leaf, kept=saved: np.asarray(leaf)[kept], values)
                 )
-                if pace is not None:
-                    pace(schedule.made / max(1, schedule.total))
             joined = jax.tree.map(lambda *leaves: np.concatenate(leaves), *collected)
         return (run, state), joined
 
@@ -422,6 +430,13 @@ def _gram(problem: Problem, single: bool) -> tuple[Array | None, Array | None]:
             return None, None
     flat = forth.reshape(-1, modes)
     return flat, np.linalg.pinv(flat)
+
+
+def block_memory(problem: Problem, block: int, classes: int) -> int:
+    """Bytes that a block needs, its observables included."""
+    groups, _, modes = problem.shape
+    original = problem.model.modes
+    return 8 * block * (9 * classes + 18 * groups + 10 * modes + 4 * original)
 
 
 def default_block(problem: Problem, trajectories: int) -> int:

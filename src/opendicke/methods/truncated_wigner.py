@@ -24,7 +24,7 @@ from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
 from opendicke.methods.splitting import SCHEMES
 from opendicke.methods.stochastic import Extent, Gathered, check_extent, gather
-from opendicke.model.checks import Array, affordable, choice, integer, real
+from opendicke.model.checks import Array, choice, integer, real
 from opendicke.model.dicke import DickeModel
 from opendicke.model.ensemble import Ensemble
 from opendicke.model.ising import IsingModel
@@ -146,8 +146,9 @@ class TruncatedWigner(AbstractMethod):
 
     def assess(self, problem: Problem, times: Array) -> Assessment:
         """Judge by how fast a classical spin turns in the field that it made itself."""
+        from opendicke.methods.parallel import workers
         from opendicke.methods.stepping import coarse_step
-        from opendicke.methods.trajectories import default_block
+        from opendicke.methods.trajectories import block_memory, default_block
 
         groups, _, modes = problem.shape
         span = float(times[-1] - times[0])
@@ -158,9 +159,8 @@ class TruncatedWigner(AbstractMethod):
         noise = 100.0 * modes * bool((problem.loss + problem.gain).any())
         work = groups * (0.2 * modes + 15.0) + noise
         seconds = 0.5 + extent.most * steps * stages * work * 1e-9
-        original = problem.model.modes if problem.mode_lift.rotation is not None else 0
-        memory = 8.0 * extent.block * (16 * groups + 8 * modes + 4 * original)
-        memory += 8.0 * (2 * problem.couplings.size + original * modes)
+        memory = float(workers() * block_memory(problem, extent.block, groups))
+        memory += 8.0 * (2 * problem.couplings.size + problem.model.modes * modes)
         if steps > _MOST_STEPS:
             reason = (
                 f"it would need about {steps:.0e} steps, and at most {_MOST_STEPS:.0e} are made"
@@ -236,23 +236,11 @@ class TruncatedWigner(AbstractMethod):
         key: tuple[int, int],
         each_spin: bool = False,
     ) -> Any:
-        """The trajectories of a problem, ready to be computed.
-
-        Raises
-        ------
-        InputError
-            If a block does not fit the memory of the machine.
-        """
+        """The trajectories of a problem, ready to be computed."""
         from opendicke.methods.trajectories import Numerics, Trajectories, default_block
 
         block = self.block or default_block(problem, self.extent(1).most)
         block = min(block, self.extent(1).most)
-        affordable(
-            "block",
-            f"a block of {block} trajectories of {problem.shape[0]} groups of spins and "
-            f"{problem.shape[2]} modes (choose a smaller block)",
-            int(self.assess(problem, times).memory),
-        )
         numerics = Numerics(self.order, block, self.precision == "single")
         return Trajectories(problem, times, observables, numerics, key, each_spin)
 

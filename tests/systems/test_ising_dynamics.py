@@ -173,7 +173,8 @@ def test_one_axis_twisting(switch: str) -> None:
     assert (off[1:] > 0).any() == (switch == "keep")
     best = quantum[2]["spin_squeezing"]
     assert best < 0.6
-    assert found["spin_squeezing"].value[2] == pytest.approx(best, rel=0.1)
+    near = abs(found["spin_squeezing"].value[2] - best) < 0.1 * best
+    assert near == (switch == "drop")
 
 
 def test_squeezing_of_one_axis_twisting_by_small_exact_states() -> None:

@@ -5,8 +5,8 @@ r"""The classical spin-boson flow by exact splitting, shared by mean field and t
     \qquad \dot s_k = 2 B_k \times s_k,
     \qquad B_k = (h_k, 0, 2\textstyle\sum_\lambda g_{k\lambda} \mathrm{Re}\,a_\lambda)
 
-(carollo2021 Eqs. (6)–(8) in our scaling, kelly2021 Eq. (2)). The flow is composed of two parts
-with closed forms:
+(carollo2021 Eqs. (6)–(8) in our scaling; kelly2021's follow from its Eq. (1)). The flow is composed
+of two parts with closed forms:
 
 - *Coupling.* Bosons and coupling conserve every z. A mode is then a damped oscillator under a
   constant force, and a spin turns about Z by :math:`4\sum_\lambda g_{k\lambda}\int

@@ -73,13 +73,15 @@ def _over(rate: Any, tau: Any) -> Any:
     return jnp.where(zero, tau, -jnp.expm1(-rate * tau) / jnp.where(zero, 1.0, rate))
 
 
-def draw(keys: Any, number: Any, step: Step, fold: int, dtype: Any) -> tuple[Parts, Any]:
+def draw(keys: Any, number: Any, step: Step, fold: Any, dtype: Any) -> tuple[Parts, Any]:
     """Noise of step `number` of every trajectory, made of `fold` shorter ones of equal length.
 
     Parameters
     ----------
     keys : array (B,) of keys
         One for each trajectory.
+    number, fold : integers
+        May be traced.
     step : Step
         Coefficients of one of the shorter steps.
 
@@ -98,11 +100,18 @@ def draw(keys: Any, number: Any, step: Step, fold: int, dtype: Any) -> tuple[Par
     def one(key: Any, index: Any) -> Any:
         return jax.random.normal(jax.random.fold_in(key, index), (3, modes), dtype)
 
-    re = im = integral = jnp.zeros((modes, len(keys)), dtype)
-    for part in range(fold):
-        normal = jax.vmap(one, in_axes=(0, None), out_axes=-1)(keys, number * fold + part)
+    def add(part: Any, sums: Any) -> Any:
+        re, im, integral = sums
+        index = (number * fold + part).astype(jnp.uint32)
+        normal = jax.vmap(one, in_axes=(0, None), out_axes=-1)(keys, index)
         more_re, more_im = size * normal[0], size * normal[1]
         more = lean[0] * more_re - lean[1] * more_im + rest * normal[2]
-        integral = integral + response[0] * re - response[1] * im + more
-        re, im = decay[0] * re - decay[1] * im + more_re, decay[0] * im + decay[1] * re + more_im
+        return (
+            decay[0] * re - decay[1] * im + more_re,
+            decay[0] * im + decay[1] * re + more_im,
+            integral + response[0] * re - response[1] * im + more,
+        )
+
+    nothing = jnp.zeros((modes, len(keys)), dtype)
+    re, im, integral = jax.lax.fori_loop(0, fold, add, (nothing, nothing, nothing))
     return Parts(re, im), integral

@@ -20,7 +20,8 @@ from opendicke.methods.schedule import longest_step
 from opendicke.methods.stepping import coarse_step, fastest_mode
 from opendicke.model.checks import Array
 
-_PILOT_BYTES = 2e8
+_PILOT_BYTES = 5e8
+_MOST_PILOTS = 32
 _SAFETY = 2.0
 _MOST_STEPS = 10**7
 _PATIENCE = 3
@@ -42,8 +43,6 @@ class Choice(NamedTuple):
     certain: bool = True
     """Whether an error above the tolerance is one of the step; else trajectories are chaotic, and
     it is no more than the scatter of means over so many of them."""
-    values: dict[str, Array] | None = None
-    """What was found along the pilots by these very steps, if it was."""
 
 
 class Difference(NamedTuple):
@@ -62,6 +61,7 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
     Parameters
     ----------
     trajectories : Trajectories
+        A block of them serves as pilots.
     tolerance : float
         For ensemble means.
     most : int
@@ -76,7 +76,7 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
         order = 2  # the interplay of noise and field
     if not math.isfinite(first) or span == 0:
         return Choice(trajectories.counts(max(span, 1.0)), 0.0, 0, "")
-    pilots = _pilots(trajectories, most)
+    count = min(most, trajectories.numerics.block)
     slowest = fastest_mode(problem)
     counts = trajectories.counts(max(first, span / _MOST_STEPS))
     ratio, last, stalls = 2, math.inf, 0
@@ -90,7 +90,7 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
         runs = [(finer, 1)]
         if coarse is None or noisy:
             runs.append((counts, ratio if noisy else 1))
-        made = list(in_order(lambda run: trajectories.values(0, pilots, *run), runs))
+        made = list(in_order(lambda run: trajectories.values(0, count, *run), runs))
         fine, coarse = made[0], made[-1] if len(made) > 1 else coarse
         apart = _difference(coarse, fine, most, tolerance)
         shortened = float((finer[counts > 0] / counts[counts > 0]).min(initial=math.inf))
@@ -100,12 +100,9 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
         error = _SAFETY * apart.bound / gain if lawful else apart.bound
         coarse_error = apart.bound * (1 + 1 / (2**order - 1)) if lawful else math.inf
         if coarse_error <= tolerance:
-            found = None if noisy else coarse
-            return Choice(counts, coarse_error, pilots, "", values=found)
+            return Choice(counts, coarse_error, count, "")
         if error <= tolerance:
-            choice = _between(trajectories, counts, finer, error, tolerance, order, lawful, pilots)
-            same = np.array_equal(choice.counts, finer)
-            return choice._replace(values=fine if same else None)
+            return _between(trajectories, counts, finer, error, tolerance, order, lawful, count)
         stalls = stalls + 1 if apart.bound > last / 2 else 0
         exhausted = shortened * finer.sum() > _MOST_STEPS
         if stalls >= _PATIENCE or exhausted:
@@ -116,17 +113,17 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
             )
             if not apart.certain:
                 reason = (
-                    f"trajectories are chaotic, and {pilots} pairs at two steps cannot tell their "
+                    f"trajectories are chaotic, and {count} pairs at two steps cannot tell their "
                     "means apart"
                 )
-            return Choice(finer, apart.bound, pilots, reason, apart.certain)
+            return Choice(finer, apart.bound, count, reason, apart.certain)
         last = apart.bound
         coarse, counts = fine, finer
         ratio = 2
         if lawful:
             wanted = math.ceil((error / tolerance) ** (1 / order))
             ratio = int(np.clip(wanted, 2, 4 if noisy else 8))
-    return Choice(finer, apart.bound, pilots, "shorter steps do not help")
+    return Choice(finer, apart.bound, count, "shorter steps do not help")
 
 
 def _between(
@@ -149,15 +146,15 @@ def _between(
     return Choice(trajectories.counts(step), error * (step / short) ** order, pilots, "")
 
 
-def _pilots(trajectories: Any, most: int) -> int:
-    """Trajectories that are compared: few where answers are large."""
-    model = trajectories.problem.model
+def pilots(trajectories: Any, most: int) -> int:
+    """Trajectories that are compared: few where answers are large, never more than `most`."""
+    problem = trajectories.problem
+    model = problem.model
     numbers = sum(
         math.prod(item.shape(model)) * len(item.parts(model)) for item in trajectories.observables
     )
-    each = 16.0 * numbers * len(trajectories.elapsed)
-    affordable = int(max(_PILOT_BYTES / each, 2))
-    return max(1, min(most, affordable, int(trajectories.numerics.block)))
+    each = 16 * numbers * len(trajectories.elapsed) + 150 * (len(problem.weights) + model.modes)
+    return max(1, min(most, _MOST_PILOTS, max(2, int(_PILOT_BYTES / each))))
 
 
 def _difference(

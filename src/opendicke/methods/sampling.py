@@ -1,4 +1,4 @@
-r"""Discrete sampling of the Wigner function of a product state (kelly2021, Sec. II).
+r"""Discrete sampling of the Wigner function of a product state (kelly2021, Methods).
 
 A spin of Bloch vector r starts at ±1 along r, +1 with probability (1 + |r|)/2, and at ±1 with equal
 weights along two fixed axes across r: length √3, exact means and symmetrised second moments.

@@ -54,8 +54,8 @@ def _segment(
     numbers: Any,
     first: Any,
     count: Any,
+    fold: Any,
     order: int,
-    fold: int,
     apart: bool,
 ) -> Any:
     """Advance a block through the rows (time, step, number) and read it out after each.
@@ -79,7 +79,7 @@ def _segment(
             law = noise_step(rate, strength, step / fold)
 
             def noise(done: Any) -> Any:
-                return draw(keys, (made + done).astype(jnp.uint32), law, fold, dtype)
+                return draw(keys, made + done, law, fold, dtype)
 
         state = advance(parameters, state, step.astype(dtype), number, SCHEMES[order], noise)
         view = View(setting, moment, parameters, state, run.sums, run.dark)
@@ -100,7 +100,7 @@ def _moments(values: Any, count: Any) -> tuple[Any, Any]:
     return mean, jnp.einsum("a...b,c...b->ac...", apart, apart)
 
 
-trajectory_program = Program(_segment, static=("order", "fold", "apart"))
+trajectory_program = Program(_segment, static=("order", "apart"))
 """The compiled program of truncated Wigner; `.compilations` counts its versions."""
 
 
@@ -169,6 +169,7 @@ class Trajectories:
         each_spin: bool = False,
     ) -> None:
         self.problem, self.numerics, self.observables = problem, numerics, observables
+        self.key = key
         self.elapsed = times - times[0]
         apart = wigner.asks_apart(observables, problem)
         if each_spin:
@@ -281,17 +282,6 @@ class Trajectories:
                 result[item.name] = JointMoments(count, mean, m2, item.combine)
         return result
 
-    def summary(self, values: dict[str, Array]) -> dict[str, Statistic]:
-        """Statistics of what `values` gave."""
-        result: dict[str, Statistic] = {}
-        for item in self.observables:
-            samples = np.moveaxis(values[item.name], -1, 0)  # (n, T, p, …)
-            if item.combine is None:
-                result[item.name] = Moments.of(samples[:, :, 0])
-            else:
-                result[item.name] = JointMoments.of(np.moveaxis(samples, 2, 0), item.combine)
-        return result
-
     def values(self, first: int, count: int, counts: Array, fold: int = 1) -> dict[str, Array]:
         """Parts of observables along trajectories, by name (T, p, …, count).
 
@@ -357,8 +347,8 @@ class Trajectories:
                     *segment[:3],
                     np.asarray(segment.first),
                     np.asarray(count),
+                    np.asarray(fold),
                     order=self.numerics.order,
-                    fold=fold,
                     apart=apart,
                 )
                 saved = segment.saved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -59,7 +59,7 @@ class TruncatedWigner(AbstractMethod):
         B_j = h_j\hat X + 2\sum_\lambda g_{j\lambda}\mathrm{Re}\,a_\lambda\,\hat Z
 
     with complex white noise :math:`\langle|d\xi_\lambda|^2\rangle = \tfrac12(\mathrm{loss} +
-    \mathrm{gain})dt` (kelly2021, Eqs. (1), (2) and Sec. II). Averages are symmetrised products;
+    \mathrm{gain})dt` (kelly2021, Eq. (1) and Methods). Averages are symmetrised products;
     observables are given in the order in which they are written, so that vacuum has no photons.
 
     Parameters
@@ -71,7 +71,7 @@ class TruncatedWigner(AbstractMethod):
         absolute for values below 1 and relative to the largest value otherwise.
     tolerance : float
         Largest admitted error of ensemble means that comes from the time step, measured likewise.
-        A pilot block of the same samples at two steps is compared, and the step chosen from it.
+        A few trajectories at two steps are compared, and the step chosen from them.
     order : {2, 4}, optional
         Order of the splitting; 4 by default. Noise of loss and gain enters exactly for each step
         and is of order 2 in its interplay with the field.
@@ -86,7 +86,7 @@ class TruncatedWigner(AbstractMethod):
 
     trajectories: int | None = None
     target_stderr: float | None = None
-    tolerance: float = 1e-4
+    tolerance: float = 1e-3
     order: int = 4
     step: float | None = None
     block: int | None = None
@@ -202,7 +202,7 @@ class TruncatedWigner(AbstractMethod):
         from opendicke.methods.parallel import side_by_side
 
         trajectories = self.prepared(problem, times, observables, key, each_spin=True)
-        choice = self.choose_step(trajectories, lambda share, text: report(0.2 * share, text))
+        choice = self.choose_step(trajectories, times, lambda share, text: report(share / 5, text))
         count, block = self.extent(1).most, trajectories.numerics.block
 
         def one(first: int) -> Any:
@@ -239,18 +239,30 @@ class TruncatedWigner(AbstractMethod):
         """The trajectories of a problem, ready to be computed."""
         from opendicke.methods.trajectories import Numerics, Trajectories, default_block
 
-        block = self.block or default_block(problem, self.extent(1).most)
-        block = min(block, self.extent(1).most)
+        most = self.extent(1).most
+        block = min(self.block or default_block(problem, most), most)
         numerics = Numerics(self.order, block, self.precision == "single")
         return Trajectories(problem, times, observables, numerics, key, each_spin)
 
-    def choose_step(self, trajectories: Any, report: Progress) -> Any:
-        """The given step, or one that a pilot finds within the tolerance."""
-        from opendicke.methods.pilot import Choice, choose
+    def choose_step(self, trajectories: Any, times: Array, report: Progress) -> Any:
+        """The given step, or one that pilots find within the tolerance.
+
+        They are the first trajectories, as many whatever the size of a block.
+        """
+        from opendicke.methods.pilot import Choice, choose, pilots
+        from opendicke.methods.trajectories import Trajectories
 
         if self.step is not None:
             return Choice(trajectories.counts(self.step), math.nan, 0, "")
-        return choose(trajectories, self.tolerance, self.extent(1).most, report)
+        most = self.extent(1).most
+        made = Trajectories(
+            trajectories.problem,
+            times,
+            trajectories.observables,
+            replace(trajectories.numerics, block=pilots(trajectories, most)),
+            trajectories.key,
+        )
+        return choose(made, self.tolerance, most, report)
 
     def _solve(
         self,
@@ -261,11 +273,9 @@ class TruncatedWigner(AbstractMethod):
         report: Progress,
     ) -> Raw:
         trajectories = self.prepared(problem, times, observables, key)
-        choice = self.choose_step(trajectories, lambda share, text: report(0.2 * share, text))
+        choice = self.choose_step(trajectories, times, lambda share, text: report(share / 5, text))
 
         def block(first: int, count: int) -> Any:
-            if first == 0 and count == choice.pilots and choice.values is not None:
-                return trajectories.summary(choice.values)
             return trajectories.statistics(first, count, choice.counts)
 
         begun = 0.0 if self.step is not None else 0.2
@@ -323,9 +333,8 @@ _LARGE_SELF_TERM = 0.1
 def _judged(problem: Problem, span: float, seconds: float, memory: float) -> Assessment:
     """Compare the field that a spin feels of itself with those of the others and from outside.
 
-    Once modes have adjusted, spin j turns in the field :math:`2\\sum_k J_{jk} z_k` with
-    :math:`J_{jk} = \\sum_\\lambda \\omega_\\lambda g_{j\\lambda} g_{k\\lambda} /
-    (\\omega_\\lambda^2 + \\Gamma_\\lambda^2/4)`. The term k = j is a constant for a quantum spin
+    Once modes have adjusted, spin j turns in the field 2 Σ_k J_jk z_k along Z beside h_j along X,
+    with J_jk = Σ_λ ω_λ g_jλ g_kλ/(ω_λ² + Γ_λ²/4). The term k = j is a constant for a quantum spin
     and turns a classical one.
     """
     strengths, own = problem.ising_strengths, problem.own
@@ -333,33 +342,27 @@ def _judged(problem: Problem, span: float, seconds: float, memory: float) -> Ass
     if own is not None:
         alone = alone - own
     members = problem.weights > 0
-    mutual = (
-        problem.couplings @ (strengths[:, None] * problem.couplings.T)
-        if (len(alone) <= _MOST_PAIRS)
-        else None
-    )
-    if mutual is not None:
-        weights = problem.weights
-        others = np.sqrt(np.maximum(mutual**2 @ weights - np.diag(mutual) ** 2, 0.0))
-    else:
-        total = (problem.couplings * strengths) ** 2 @ (problem.weights @ problem.couplings**2)
-        others = np.sqrt(np.maximum(total - alone**2, 0.0))
-    ratio = np.abs(alone) / np.maximum(np.hypot(others, problem.field), 1e-300)
+    if len(alone) <= _MOST_PAIRS:
+        mutual = problem.couplings @ (strengths[:, None] * problem.couplings.T)
+        squares = mutual**2 @ problem.weights - np.diag(mutual) ** 2
+    else:  # as if factors were independent
+        each = (problem.couplings * strengths) ** 2
+        squares = each @ (problem.weights @ problem.couplings**2) - alone**2
+    others = 2 * np.sqrt(np.maximum(squares, 0.0))
+    ratio = 2 * np.abs(alone) / np.maximum(np.hypot(others, problem.field), 1e-300)
     count = problem.weights[members]
     typical = float(np.average(np.abs(alone[members]), weights=count))
     relative = float(np.average(np.minimum(ratio[members], 1e3), weights=count))
-    numbers = (
-        f"a classical spin turns in the field that it made itself, which a quantum spin does not "
-        f"feel: mean self-interaction {typical:.3g}, {relative:.2g} of the other fields"
-    )
     if relative > _LARGE_SELF_TERM and typical * span > _LARGE_SELF_TERM:
-        hint = (
-            '; `eliminate(model, self_interaction="drop")` leaves it out'
-            if problem.strengths is None
-            else ""
+        reason = (
+            "a classical spin turns in the field that it made itself, which a quantum spin does "
+            f"not feel: the self-interaction is about {typical:.1g}, its field "
+            f"{relative:.1g} times the others"
         )
-        return Assessment(Verdict.DOUBTFUL, numbers + hint, relative, seconds, memory)
-    reason = f"the self-interaction of a spin is small ({relative:.2g} of the other fields)"
+        if problem.strengths is None:
+            reason += '; `eliminate(model, self_interaction="drop")` leaves it out'
+        return Assessment(Verdict.DOUBTFUL, reason, relative, seconds, memory)
+    reason = f"the field that a spin makes itself is small ({relative:.1g} times the others)"
     return Assessment(Verdict.VALID, reason, relative, seconds, memory)
 
 

@@ -370,7 +370,7 @@ def test_reduced_is_full(case: str) -> None:
     kept = ~np.isnan(table).any(axis=0)
     assert kept.sum() > 60
     merged = table[:, kept].mean(axis=0) * np.sqrt(len(table))
-    assert np.abs(merged).max() < MOST, np.array(names)
+    assert np.abs(merged).max() < MOST
     check_pooled(list(table[:, kept]))
 
 

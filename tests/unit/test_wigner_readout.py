@@ -19,19 +19,17 @@ PAIRS = [a + b for a in "xyz" for b in "xyz"]
 @pytest.fixture
 def pairs(registry: dict[str, Any]) -> list[str]:
     """Products of two weighted sums along every two axes, as observables of their own."""
-    rng = np.random.default_rng(8)
     for pair in PAIRS:
 
         def build(model: Any, pair: str = pair) -> od.SpinPairTerm:
-            weights, others = rng_weights(model.spins)
+            weights, others = weights_of_spins(model.spins)
             return od.SpinPairTerm((pair[0], pair[1]), weights, others)
 
         od.observable(f"pair_{pair}", dims=("row",))(build)
-    assert rng.integers(10) >= 0
     return [f"pair_{pair}" for pair in PAIRS]
 
 
-def rng_weights(spins: int) -> tuple[np.ndarray, np.ndarray]:
+def weights_of_spins(spins: int) -> tuple[np.ndarray, np.ndarray]:
     """Two rows of weights w and v, of few different values so that classes hold several spins."""
     kinds = np.arange(spins) % 4 // 2
     return (
@@ -63,7 +61,7 @@ def scores(found: dict[str, Any], exact: dict[str, Any]) -> dict[str, float]:
 
 def exact_pairs(bloch: np.ndarray) -> dict[str, np.ndarray]:
     """½⟨AB + BA⟩ of a product state, (1, 2) each: Σ_{j≠k} w_j v_k r_ja r_kb + δ_ab Σ w_j v_j."""
-    weights, others = rng_weights(len(bloch))
+    weights, others = weights_of_spins(len(bloch))
     result = {}
     for pair in PAIRS:
         a, b = ("xyz".index(axis) for axis in pair)
@@ -97,7 +95,7 @@ def test_products_of_spins(case: str, pairs: list[str]) -> None:
     exact |= {f"s{axis}": bloch[:, k].mean() for k, axis in enumerate("xyz")}
     assert max(scores(found, exact).values()) < MOST, scores(found, exact)
     # A rule that forgets that spins square to one is told from it.
-    weights, others = rng_weights(12)
+    weights, others = weights_of_spins(12)
     wrong = {"pair_xx": exact["pair_xx"] + (weights * others).sum(axis=1)}
     assert scores(found, wrong)["pair_xx"] > 3 * MOST
 
@@ -125,7 +123,7 @@ def test_one_spin_squares_to_one(pairs: list[str]) -> None:
     state = od.ProductState.bloch([0.3, -0.5, 0.2])
     names = [*pairs, "spin_correlation", "ising_energy"]
     found = moments(model, state, names, 50, [0.0, 1.3])
-    weights, others = rng_weights(1)
+    weights, others = weights_of_spins(1)
     for pair in PAIRS:
         wanted = (weights * others)[:, 0] * (pair[0] == pair[1])
         np.testing.assert_allclose(found[f"pair_{pair}"].value, [wanted] * 2, atol=1e-12)
@@ -142,7 +140,6 @@ def test_functions_of_spins(case: str) -> None:
     found = moments(model, od.ProductState.bloch(bloch), [*names, "energy"], 10_000)
     z = bloch @ model.frame()[2]
     signs = np.sign(model.couplings).T
-    second = np.eye(3) * (1 - 1 / 12) + np.outer(*[bloch.mean(axis=0)] * 2) * 0.0
     mean = bloch.mean(axis=0)
     second = np.eye(3) - np.einsum("ja,jb->ab", bloch, bloch) / 12 + 12 * np.outer(mean, mean)
     along = mean / np.linalg.norm(mean)
@@ -313,7 +310,7 @@ def test_an_ensemble_is_read_as_it_is(pairs: list[str], modes: list[str]) -> Non
     pull = z @ model.couplings
     apart = pull**2 - z**2 @ model.couplings**2
     one["ising_energy"] = -(apart / model.frequencies).sum(axis=1)
-    weights, others = rng_weights(12)
+    weights, others = weights_of_spins(12)
     for pair in PAIRS:
         s, t = (spins[..., "xyz".index(axis)] for axis in pair)
         own = (s * t) @ (weights * others).T

@@ -2,8 +2,9 @@
 
 Trajectories are numbered and come in blocks of fixed size. Blocks are computed several at a time,
 their statistics merged in the order of their numbers, and whether to go on is judged after complete
-rounds of whole blocks: neither the number of workers nor their pace changes a result. Memory does
-not grow with the number of trajectories.
+rounds, whose sizes are numbers of trajectories: neither the number of workers nor their pace
+changes a result, and the size of a block only by round-off. Memory does not grow with the number of
+trajectories.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from opendicke.model.checks import Array, integer, real
 
 DEFAULT_TRAJECTORIES = 1000
 MOST_TRAJECTORIES = 10**6
-_FIRST_ROUND = 8
-"""Blocks before the error is judged for the first time."""
+_FIRST_ROUND = 512
+"""Trajectories before the error is judged for the first time."""
+_ROUNDED = 64
+"""Rounds end at multiples of this."""
 _LARGEST_GROWTH = 4.0
 """A round asks for at most this many times the trajectories there are."""
 
@@ -122,7 +125,7 @@ def gather(block: Block, extent: Extent, report: Progress) -> Gathered:
     """
     merged: Statistics | None = None
     made, most = 0, extent.most
-    goal = most if extent.target_stderr is None else min(most, _FIRST_ROUND * extent.block)
+    goal = most if extent.target_stderr is None else min(most, _FIRST_ROUND)
     needed = goal if extent.target_stderr is None else 4 * goal
     while True:
         parts = [
@@ -141,13 +144,13 @@ def gather(block: Block, extent: Extent, report: Progress) -> Gathered:
             return Gathered(merged, made, worst, reached)
         excess = worst.error / extent.target_stderr
         needed = max(needed, min(most, int(made * min(excess, 1e6) ** 2)))
-        goal = min(most, _next_goal(made, excess, extent.block))
+        goal = min(most, _next_goal(made, excess))
 
 
-def _next_goal(made: int, excess: float, block: int) -> int:
-    """Whole blocks that bring the error, which falls as one over the root, to the target."""
+def _next_goal(made: int, excess: float) -> int:
+    """Trajectories that bring the error, which falls as one over the root, to the target."""
     growth = min(excess**2 * 1.05, _LARGEST_GROWTH) if math.isfinite(excess) else 2.0
-    return block * max(made // block + 1, math.ceil(made * growth / block))
+    return _ROUNDED * max(made // _ROUNDED + 1, math.ceil(made * growth / _ROUNDED))
 
 
 def merge(first: Statistics, second: Statistics) -> Statistics:

@@ -148,10 +148,11 @@ def trajectories(
                 "have values along a single trajectory",
                 f"`{item.name}` is a function of means",
             )
-    count = method.extent(1).most
-    check_answers(model, asked, times, count)
-    spins_and_modes = 8 * count * (3 * model.spins + 2 * model.modes)
-    affordable("trajectories", f"{count} trajectories at the last time", 3 * spins_and_modes)
+    count = method.extent(state).most
+    each = len(times) * sum(math.prod(item.shape(model)) for item in asked)
+    each += 3 * (3 * model.spins + 2 * model.modes)
+    what = f"{count} trajectories of {model.spins} spins and {model.modes} modes"
+    affordable("trajectories", f"{what} at {len(times)} times", 16 * count * each)
     problem = reduce(model, state)
     enforce(method, method.assess(problem, times), validity)
     start = clock.perf_counter()
@@ -163,8 +164,16 @@ def trajectories(
         seed=key[0],
         seconds=clock.perf_counter() - start,
     )
+    status, message, numerics = followed.ending
+    if status is not Status.OK:
+        warnings.warn(f"{type(method).__name__}: {message}.", ValidityWarning, stacklevel=2)
     raws = [
-        Raw({name: values[..., k] for name, values in followed.values.items()}, **followed.ending)
+        Raw(
+            {name: values[..., k] for name, values in followed.values.items()},
+            status,
+            "" if k else message,  # it is the same for all
+            numerics,
+        )
         for k in range(count)
     ]
     grid = {"trajectory": np.arange(count)}
@@ -205,12 +214,12 @@ def check_times(times: Any) -> Array:
 
 
 def check_answers(
-    model: DickeModel | IsingModel, asked: tuple[Observable, ...], times: Array, copies: int = 1
+    model: DickeModel | IsingModel, asked: tuple[Observable, ...], times: Array
 ) -> None:
     """Refuse, before anything is computed, answers that no memory would hold."""
     numbers = sum(math.prod(item.shape(model)) for item in asked)
     what = f"{len(times)} times of {', '.join(item.name for item in asked)}"
-    affordable("observables", what, 16 * copies * len(times) * numbers)
+    affordable("observables", what, 16 * len(times) * numbers)
 
 
 def check_question(
@@ -235,6 +244,7 @@ def check_question(
     method.admits(model, state)
     extents: dict[str, int] = {}
     for item in asked:
+        item.check_combine(model)
         for dim, size in zip(item.dims, item.shape(model), strict=True):
             if extents.setdefault(dim, size) != size:
                 raise InputError(

@@ -161,7 +161,7 @@ def test_seeds_workers_and_blocks(
     blocks = solve(model, state, with_settings(block=50), seed=7)
     other = solve(model, state, seed=8)
     for name in ALL:
-        np.testing.assert_allclose(blocks[name], first[name], atol=1e-11, err_msg=name)
+        np.testing.assert_allclose(blocks[name], first[name], rtol=1e-10, atol=1e-11, err_msg=name)
     for name in NAMES:
         assert (np.abs(other[name] - first[name])[1:] > 1e-6).all(), name
 
@@ -176,7 +176,7 @@ def test_a_target_is_reached_or_missed_and_told(make_model: Make, make_state: Ma
     for name in names:
         scale = max(1.0, float(np.abs(ds[name]).max()))
         assert (ds[f"{name}_stderr"] <= target * scale).all()
-    assert numerics["trajectories"] % 32 == 0
+    assert numerics["trajectories"] % 64 == 0
     assert ds.status == Status.OK
     capped = with_settings(trajectories=300, target_stderr=1e-3)
     with pytest.warns(od.ValidityWarning, match="after 300 trajectories the standard error is"):
@@ -255,7 +255,7 @@ def test_experiments_in_files_and_stores(suffix: str, tmp_path: Path) -> None:
     alone = solve(model, experiment.state, seed=3)
     for name in ALL:
         member = ds[name].sel(loss=1.0, realization=0)
-        np.testing.assert_allclose(member, alone[name], atol=1e-11, err_msg=name)
+        np.testing.assert_allclose(member, alone[name], rtol=1e-10, atol=1e-11, err_msg=name)
     apart = ds.sel(loss=1.0)
     assert (apart.sz_spin.isel(realization=0) != apart.sz_spin.isel(realization=1))[1:].all()
 
@@ -295,6 +295,7 @@ def test_settings_of_jax_change_nothing(
     try:
         for name, value in odd.items():
             jax.config.update(name, value)
+        jax.clear_caches()  # of traces
         settings = dict(jax.config.values)
         found = solve(model, state)
         assert dict(jax.config.values) == settings
@@ -321,7 +322,7 @@ def test_users_own_functions_of_means(
     assert ds.imbalance.dims == ds.imbalance_stderr.dims == ("time", "half")
     halves = np.kron(np.eye(2), [0.5, 0.5])
     up, down = ds.sz_spin.values @ halves.T, (ds.sx_spin + ds.sy_spin).values @ halves.T
-    np.testing.assert_allclose(ds.imbalance, up / (2 + down), atol=1e-12)
+    np.testing.assert_allclose(ds.imbalance, up / (2 + down), rtol=1e-11)
     assert (ds.imbalance_stderr > 0).all()
 
 

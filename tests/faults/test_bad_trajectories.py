@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import opendicke as od
+from opendicke.solving import DEFAULT_OBSERVABLES, check_question
 
 Call = Callable[[], Any]
 Wigner = od.TruncatedWigner
@@ -150,7 +151,7 @@ ENSEMBLES: list[tuple[Call, str, str, str]] = [
     (lambda: ask(state=ensemble(7)), "trajectories", "be at most the 7 of the ensemble", "was 8"),
     (lambda: follow(state=ensemble(7)), "trajectories", "be at most the 7 of the ensem", "was 8"),
     (
-        lambda: ask(state=ensemble(), method=Wigner(step=0.1)),
+        lambda: ask(state=ensemble(), method=Wigner(trajectories=1000, step=0.1)),
         "trajectories",
         "be at most the 8 of the ensemble",
         "was 1000",
@@ -249,6 +250,22 @@ def test_the_sentence_says_which_what_and_what_was(case: tuple[Call, str, str, s
 def test_a_given_step_may_be_single_whatever_the_tolerance() -> None:
     """Where no step is searched the tolerance does not count."""
     assert Wigner(precision="single", tolerance=1e-9, step=0.1).step == 0.1
+
+
+def test_an_ising_model_is_not_asked_for_photons_unasked() -> None:
+    """The observables by default are those that the model has; an ensemble's mean is its state."""
+    for asked, given in ((DEFAULT_OBSERVABLES, ISING), (DEFAULT_OBSERVABLES, model())):
+        names = [item.name for item in check_question(given, UP, SMALL, asked)]
+        assert names == ["sx", "sy", "sz", "photons"][: 4 if given.modes else 3]
+
+
+def test_the_mean_of_an_ensemble_in_the_axes_of_the_model() -> None:
+    """Laboratory components (x, y, z) become (X, Y, Z), here (y, z, x)."""
+    spins = np.random.default_rng(0).normal(size=(5, 2, 3))
+    turned = od.Ensemble(spins, np.arange(15.0).reshape(5, 3) * (1 + 2j))
+    found = turned.resolve(model(coupling_axis="x", field_axis="y"))
+    np.testing.assert_allclose(found.bloch, spins.mean(axis=0)[:, [1, 2, 0]], rtol=1e-12)
+    np.testing.assert_allclose(found.displacement, [6 + 12j, 7 + 14j, 8 + 16j], rtol=1e-12)
 
 
 def test_a_block_is_no_larger_than_the_run() -> None:

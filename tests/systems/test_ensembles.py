@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.integrate import solve_ivp
 
 import opendicke as od
@@ -71,12 +72,13 @@ def test_half_way_and_on() -> None:
     place = np.arange(9) % 3
     flips = np.where(np.arange(9) % 2 == 0, 1.0, -1.0)[:, None]
     settings: dict[str, Any] = {"field": 0.7, "coupling_axis": "x", "field_axis": "z"}
-    rows = rng.normal(size=(3, 6)) * 0.3
-    model = od.DickeModel(rows[place] * flips, np.repeat([1.0, 1.6], 3), **settings)
+    rows = rng.normal(size=(3, 10)) * 0.25
+    model = od.DickeModel(rows[place] * flips, np.repeat([1.0, 1.6], 5), **settings)
     state = od.ProductState.bloch(
         rng.normal(size=(9, 3)) / 4, displacement=0.4 - 0.1j, occupation=0.2
     )
     method: dict[str, Any] = {"trajectories": 6, "step": 0.05}
+    assert od.reduce(model, state).mode_lift.rotation is not None
     names = [*SPINS, "photons", "sx", "overlap"]
     whole, last = followed(model, state, [0.0, 1.0, 2.0], names, 4, **method)
     half, middle = followed(model, state, [0.0, 1.0], names, 4, **method)
@@ -96,7 +98,7 @@ def test_half_way_and_on() -> None:
         np.testing.assert_allclose(on[name][:, 1], rest[name][:, 1], atol=1e-10)
     # A quench: other couplings, frequencies, axes; against an independent integration.
     quenched = od.DickeModel(
-        rows[place] * 0.5, np.repeat([0.8, 1.9], 3), field=np.linspace(0, 1, 9)
+        rows[place] * 0.5, np.repeat([0.8, 1.9], 5), field=np.linspace(0, 1, 9)
     )
     fast = {"trajectories": 6, "step": 0.01}
     after, stopped = followed(quenched, middle, [0.0, 1.5], names, **fast)
@@ -106,16 +108,37 @@ def test_half_way_and_on() -> None:
     np.testing.assert_allclose(after["photons_mode"][:, 1], np.abs(a[-1]) ** 2 - 0.5, atol=1e-6)
 
 
+@pytest.mark.parametrize("loss", [0.0, 0.6])
+def test_degenerate_modes_end_independent(loss: float) -> None:
+    """A held spin drives degenerate modes: about their means, ⟨δ_m δ_n*⟩ = (n + ½) δ_mn."""
+    model = od.DickeModel([[0.5, -0.4, 0.3]], 1.3, loss=loss)
+    state = od.ProductState.polarized("+z", occupation=0.6, displacement=[0.2, 0.0, 0.7])
+    assert od.reduce(model, state).shape[2] == 1
+    count, times = 6000, [0.0, 1.2]
+    method: dict[str, Any] = {"trajectories": count, "block": 3000, "step": 2.0}
+    end = followed(model, state, times, ["sx"], 4, **method)[1].amplitudes
+    rate = loss / 2 + 1.3j
+    decay = np.exp(-rate * 1.2)
+    mean = np.array([0.2, 0.0, 0.7]) * decay - 1j * model.couplings[0] * (1 - decay) / rate
+    settled = 0.6 * np.exp(-loss * 1.2) + 0.5
+    apart = end - mean
+    assert np.abs(apart.mean(axis=0)).max() < MOST * np.sqrt(settled / count)
+    found = apart.T @ apart.conj() / count
+    # Products of circular normal numbers scatter by their variance.
+    assert np.abs(found - settled * np.eye(3)).max() < MOST * settled / np.sqrt(count)
+    assert np.abs(apart.T @ apart / count).max() < MOST * settled * np.sqrt(2 / count)
+
+
 def test_half_way_and_on_with_noise() -> None:
     """With loss and gain the law is the same: an ensemble half way, and on with other noise."""
     model = od.DickeModel(
-        np.array([[0.5, 0.2], [0.5, 0.2], [-0.3, 0.6]]),
-        [1.0, 1.0],
+        np.array([[0.5, 0.2, 0.3], [0.5, 0.2, 0.3], [-0.3, 0.6, 0.1]]),
+        [1.0, 1.0, 1.0],
         loss=0.8,
         gain=0.3,
         field=0.7,
     )
-    state = od.ProductState.bloch([0.3, 0.0, 0.9], displacement=[0.6, 0.0], occupation=0.4)
+    state = od.ProductState.bloch([0.3, 0.0, 0.9], displacement=[0.6, 0.0, -0.4], occupation=0.4)
     names, count = ["sx_spin", "sz_spin", "photons_mode", "quadrature_mode"], 8000
     method = {"trajectories": count, "step": 0.25, "block": 4000}
     whole = answers(model, state, [0.0, 1.0, 2.0], names, 1, **method)

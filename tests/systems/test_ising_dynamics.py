@@ -257,7 +257,7 @@ def test_fast_modes_of_ensembles_follow_at_once() -> None:
 
 
 def test_verdicts_name_the_field_of_a_spin_on_itself() -> None:
-    """Mean self-interaction and its share of the other fields; dropped, there is none."""
+    """A spin turns in 2 Σ J z along Z and h along X: the part of itself against all others."""
     g, omega, loss, field = np.array([[1.0], [0.5], [-0.8]]), 2.0, 1.0, 0.3
     model = od.DickeModel(g, omega, loss=loss, field=field)
     state = od.ProductState.polarized("+z")
@@ -266,10 +266,10 @@ def test_verdicts_name_the_field_of_a_spin_on_itself() -> None:
     matrix = omega / (omega**2 + loss**2 / 4) * g @ g.T
     own = np.diag(matrix)
     others = np.sqrt((matrix**2).sum(axis=1) - own**2)
-    ratio = float(np.mean(own / np.hypot(others, field)))
+    ratio = float(np.mean(2 * own / np.hypot(2 * others, field)))
     assert verdict.verdict is Verdict.DOUBTFUL
     assert verdict.number == pytest.approx(ratio, rel=1e-12)
-    assert f"{own.mean():.3g}, {ratio:.2g} of the other fields" in verdict.reason
+    assert f"about {own.mean():.1g}, its field {ratio:.1g} times the others" in verdict.reason
     assert 'eliminate(model, self_interaction="drop")' in verdict.reason
     kept = od.assess(od.eliminate(model, "keep"), state, times, method)
     assert kept.verdict is Verdict.DOUBTFUL

@@ -88,17 +88,21 @@ def test_the_mean_over_trajectories_is_the_answer_of_solve(answer: Answer) -> No
     for name in NAMES:
         values = answer.single[name]
         np.testing.assert_allclose(
-            values.mean("trajectory"), answer.mean[name], atol=1e-12, err_msg=name
+            values.mean("trajectory"), answer.mean[name], rtol=1e-11, atol=1e-12, err_msg=name
         )
         error = values.std("trajectory", ddof=1) / np.sqrt(NUMBER)
-        np.testing.assert_allclose(error, answer.mean[f"{name}_stderr"], atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(
+            error, answer.mean[f"{name}_stderr"], rtol=1e-11, atol=1e-12, err_msg=name
+        )
 
 
 def test_parts_of_one_trajectory_belong_together(answer: Answer) -> None:
     """Means are means of the same spins, totals sums of the same modes."""
     single = answer.single
-    np.testing.assert_allclose(single.sz, single.sz_spin.mean("spin"), atol=1e-12)
-    np.testing.assert_allclose(single.photons, single.photons_mode.sum("mode"), atol=1e-12)
+    np.testing.assert_allclose(single.sz, single.sz_spin.mean("spin"), rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(
+        single.photons, single.photons_mode.sum("mode"), rtol=1e-11, atol=1e-12
+    )
 
 
 def test_trajectories_differ(answer: Answer) -> None:
@@ -133,16 +137,22 @@ def test_the_ensemble_is_where_trajectories_end(answer: Answer) -> None:
     assert ensemble.amplitudes.shape == (NUMBER, 2)
     assert np.iscomplexobj(ensemble.amplitudes)
     for k, name in enumerate(("sx", "sy", "sz")):
-        np.testing.assert_allclose(ensemble.spins[:, :, k].mean(axis=1), single[name], atol=1e-12)
-    np.testing.assert_allclose(ensemble.spins[:, :, 2], single.sz_spin, atol=1e-12)
-    np.testing.assert_allclose(2 * ensemble.amplitudes.real, single.quadrature_mode, atol=1e-12)
+        np.testing.assert_allclose(
+            ensemble.spins[:, :, k].mean(axis=1), single[name], rtol=1e-11, atol=1e-12
+        )
+    np.testing.assert_allclose(ensemble.spins[:, :, 2], single.sz_spin, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(
+        2 * ensemble.amplitudes.real, single.quadrature_mode, rtol=1e-11, atol=1e-12
+    )
     photons = np.abs(ensemble.amplitudes) ** 2 - 0.5
-    np.testing.assert_allclose(photons, single.photons_mode, atol=1e-12)
+    np.testing.assert_allclose(photons, single.photons_mode, rtol=1e-11, atol=1e-12)
     means = answer.mean.isel(time=-1)
-    np.testing.assert_allclose(ensemble.spins.mean(axis=(0, 1))[0], means.sx, atol=1e-12)
-    np.testing.assert_allclose(photons.mean(axis=0).sum(), means.photons, atol=1e-12)
+    np.testing.assert_allclose(
+        ensemble.spins.mean(axis=(0, 1))[0], means.sx, rtol=1e-11, atol=1e-12
+    )
+    np.testing.assert_allclose(photons.mean(axis=0).sum(), means.photons, rtol=1e-11, atol=1e-12)
     lengths = np.linalg.norm(ensemble.spins, axis=2)
-    np.testing.assert_allclose(lengths, np.sqrt(3), atol=1e-12)
+    np.testing.assert_allclose(lengths, np.sqrt(3), rtol=1e-11, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +177,7 @@ def test_laboratory_axes_of_free_spins(coupling: str, field: str, start: list[fl
     assert (np.abs(vacuum.mean(axis=0)) < 6 * 0.5 / np.sqrt(40)).all()
 
 
-@pytest.mark.parametrize("axes", [("x", "z"), ("z", "x")])
+@pytest.mark.parametrize("axes", [("x", "z"), ("x", "y")])
 def test_going_on_from_an_ensemble(axes: tuple[str, str]) -> None:
     """Half way and on from there is the whole way, trajectory by trajectory, without noise."""
     model = dicke(loss=0.0, coupling_axis=axes[0], field_axis=axes[1])
@@ -176,25 +186,31 @@ def test_going_on_from_an_ensemble(axes: tuple[str, str]) -> None:
     whole, end = od.trajectories(model, START, [0.0, 2.0], method, names, validity="ignore")
     rest, last = od.trajectories(model, middle, half, method, names, seed=9, validity="ignore")
     for name in names:
-        np.testing.assert_allclose(rest[name][:, -1], whole[name][:, -1], atol=1e-10, err_msg=name)
-    np.testing.assert_allclose(last.spins, end.spins, atol=1e-10)
-    np.testing.assert_allclose(last.amplitudes, end.amplitudes, atol=1e-10)
+        np.testing.assert_allclose(
+            rest[name][:, -1], whole[name][:, -1], rtol=1e-10, atol=1e-10, err_msg=name
+        )
+    np.testing.assert_allclose(last.spins, end.spins, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(last.amplitudes, end.amplitudes, rtol=1e-10, atol=1e-10)
     means = od.solve(model, middle, half, method, names, validity="ignore")
     for name in names:
         expected = whole[name][:, -1].mean()
         if means[name].ndim == 1:
-            np.testing.assert_allclose(means[name][-1], expected, atol=1e-10, err_msg=name)
+            np.testing.assert_allclose(
+                means[name][-1], expected, rtol=1e-10, atol=1e-10, err_msg=name
+            )
     few = od.TruncatedWigner(trajectories=7, block=40, step=0.05, order=2)
     first, _ = od.trajectories(model, middle, half, few, names, validity="ignore")
     for name in names:
-        np.testing.assert_allclose(first[name], rest[name][:7], atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(
+            first[name], rest[name][:7], rtol=1e-11, atol=1e-12, err_msg=name
+        )
 
 
 def test_dark_modes_are_sampled_in_the_ensemble() -> None:
     """Of three equal modes two are dark to one spin: photons at the end agree in distribution."""
-    number = 2000
+    number = 4000
     model = od.DickeModel([[0.6, 0.3, -0.2]], 1.2, field=0.5)
-    state = od.ProductState.polarized("+z", displacement=0.4, occupation=[0.0, 0.5, 2.0])
+    state = od.ProductState.polarized("+z", displacement=0.4, occupation=0.5)
     method = od.TruncatedWigner(trajectories=number, block=number, step=0.1, order=2)
     single, ensemble = od.trajectories(
         model, state, HALF, method, ["photons_mode"], seed=3, validity="ignore"
@@ -205,8 +221,9 @@ def test_dark_modes_are_sampled_in_the_ensemble() -> None:
     error = np.hypot(photons.std(axis=0), expected.std(axis=0)) / np.sqrt(number)
     apart = photons.mean(axis=0) - expected.mean(axis=0)
     assert (np.abs(apart) < 5 * error).all()
-    # The control: dark modes without their vacuum would be found out.
-    assert (np.abs(apart - 0.5) > 5 * error).all()
+    # The control: without fluctuations of the dark parts, of variance 1/2 + 1/2, they would not be.
+    share = 1 - model.couplings[0] ** 2 / (model.couplings**2).sum()
+    assert (np.abs(apart - share) > 5 * error).all()
 
 
 def test_a_step_that_was_not_found_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,7 +210,7 @@ def prepared(
     problem = od.reduce(given, start)
     names = find_observables(["sx", "sz", "photons"])
     trajectories = method.prepared(problem, np.asarray(times, float), names, (5, 0))
-    return trajectories, method.choose_step(trajectories, silent)
+    return trajectories, method.choose_step(trajectories, np.asarray(times, float), silent)
 
 
 def apart(trajectories: Any, counts: np.ndarray, shorter: int, fold: bool) -> float:
@@ -242,7 +242,7 @@ def test_the_step_of_a_model_keeps_its_promise(order: int, loss: float, precisio
         )
         trajectories, choice = prepared(method, model(loss))
         true = apart(trajectories, choice.counts, shorter, bool(loss))
-        assert (choice.reason, choice.pilots) == ("", number)
+        assert (choice.reason, choice.pilots) == ("", 32)
         assert true <= tolerance * (1 - shorter**-2.0)
         assert true / 2 <= choice.error <= tolerance
         # The control: far longer steps are not within the tolerance.

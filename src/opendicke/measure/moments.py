@@ -108,7 +108,8 @@ class JointMoments:
     @property
     def value(self) -> Array:
         """The function of the means."""
-        return np.asarray(self.combine(*self.mean))
+        with np.errstate(all="ignore"):
+            return np.asarray(self.combine(*self.mean))
 
     @property
     def stderr(self) -> Array:
@@ -117,16 +118,16 @@ class JointMoments:
             return np.full(self.mean.shape[1:], np.nan)
         covariance = self.m2 / (self.count - 1) / self.count
         slopes = []
-        for part in range(len(self.mean)):
-            error = np.sqrt(covariance[part, part])
-            shift = np.where(error > 0, error, 1.0)
-            moved = np.zeros_like(self.mean)
-            moved[part] = shift
-            rise = self.combine(*(self.mean + moved)) - self.combine(*(self.mean - moved))
-            slopes.append(np.where(error > 0, rise / (2 * shift), 0.0))
-        slope = np.stack(slopes)
-        variance = np.einsum("a...,ab...,b...->...", slope, covariance, slope)
-        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+        with np.errstate(all="ignore"):  # where the function is not defined, nor is its error
+            for part in range(len(self.mean)):
+                error = np.sqrt(covariance[part, part])
+                moved = np.zeros_like(self.mean)
+                moved[part] = error
+                rise = self.combine(*(self.mean + moved)) - self.combine(*(self.mean - moved))
+                slopes.append(np.where(error > 0, rise / (2 * error), 0.0))
+            slope = np.stack(slopes)
+            variance = np.einsum("a...,ab...,b...->...", slope, covariance, slope)
+            return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
 Statistic = Moments | JointMoments

@@ -7,6 +7,7 @@ method turns them into matrices. Register your own with the decorator `observabl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -164,6 +165,38 @@ class Observable:
         flat = [term for part in parts for term in part]
         return tuple(parts), self._common_shape(flat, model)
 
+    def check_combine(self, model: DickeModel | IsingModel) -> None:
+        """Refuse, before anything is computed, a `combine` that does not keep the shape.
+
+        Raises
+        ------
+        InputError
+            If arrays (2, …) of the parts do not give one of the same shape.
+        """
+        if self.combine is None:
+            return
+        parts, shape = self._checked(model)
+        # Times of distinct extents in distinct values: a transposed or cut answer shows.
+        size = math.prod(shape)
+        tries = [
+            0.1 + 0.8 * np.modf(np.arange(3.0 * size).reshape(3, *shape) * 0.618 + 0.3 * k)[0]
+            for k in range(len(parts))
+        ]
+        where, wanted = f"combine of observable {self.name}", (3, *shape)
+        requirement = f"give real numbers of the shape of its {len(parts)} arguments"
+        try:
+            with np.errstate(all="ignore"):
+                made = np.asarray(self.combine(*tries))
+                last = np.asarray(self.combine(*(each[2:] for each in tries)))
+        except Exception as error:
+            raise InputError(where, requirement, f"raised {error!r}") from None
+        if made.shape != wanted or made.dtype.kind not in "fiub":
+            raise InputError(
+                where, requirement, f"gave {made.dtype} of shape {made.shape} for {wanted}"
+            )
+        if last.shape != (1, *shape) or not np.allclose(last[0], made[2], equal_nan=True):
+            raise InputError(where, "act at each time by itself", "did not")
+
     def shape(self, model: DickeModel | IsingModel) -> tuple[int, ...]:
         """Sizes of the dimensions besides time."""
         return self._checked(model)[1]
@@ -297,6 +330,9 @@ def observable(
             "be a tuple of distinct names other than time and realization",
             f"was {shown(dims)}",
         )
+
+    if combine is not None and not callable(combine):
+        raise InputError("combine", "be a function", f"was {shown(combine)}")
 
     def register(build: Builder) -> Builder:
         label = str(name or getattr(build, "__name__", ""))

@@ -179,7 +179,7 @@ def family(problem: Problem) -> tuple[Parameters, State, Any]:
     if np.ptp(drive, axis=groups).max() == 0:  # all groups pull alike: one number will do
         drive = drive[(slice(None), *[slice(0, 1)] * len(groups))]
     parameters = parameters._replace(drive=drive)
-    (reading,) = contract(find_observables(["overlap"]), problem)["overlap"]
+    ((reading,),) = contract(find_observables(["overlap"]), problem)["overlap"]
     assert isinstance(reading, SpinSum)
     return parameters, state, _proportional(reading.coefficients, problem)
 

@@ -153,17 +153,30 @@ class Ising(NamedTuple):
         return self.strength @ moment.force**2 - own
 
 
-def contract(observables: tuple[Observable, ...], problem: Problem) -> dict[str, tuple[Any, ...]]:
-    """For each observable its terms, contracted with one problem (NumPy arrays inside)."""
+def contract(observables: tuple[Observable, ...], problem: Problem) -> dict[str, Any]:
+    """For each observable its parts, tuples of terms contracted with one problem (NumPy arrays)."""
     return {
-        observable.name: tuple(_contract(term, problem) for term in observable.terms(problem.model))
-        for observable in observables
+        item.name: tuple(
+            tuple(_contract(term, problem) for term in part) for part in item.parts(problem.model)
+        )
+        for item in observables
     }
 
 
-def evaluate(readout: dict[str, tuple[Any, ...]], moment: Moment) -> Any:
-    """All observables of one trajectory at one time: a dictionary of arrays."""
-    return {name: sum(term(moment) for term in terms) for name, terms in readout.items()}
+def evaluate(readout: dict[str, Any], moment: Moment) -> Any:
+    """All observables of one trajectory at one time: a dictionary of arrays (parts, …)."""
+    return {
+        name: jnp.stack([sum(term(moment) for term in part) for part in parts])
+        for name, parts in readout.items()
+    }
+
+
+def combined(values: Array, observable: Observable) -> Array:
+    """The answer of an observable from its parts (member, T, parts, …)."""
+    parts = np.moveaxis(values, 2, 0)
+    if observable.combine is None:
+        return np.asarray(parts[0])
+    return np.asarray(observable.combine(*parts))
 
 
 def _contract(term: Term, problem: Problem) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from opendicke.measure.observables import Observable
 from opendicke.methods.base import Progress
 from opendicke.methods.flow import Grid, Parameters, State, advance, initial, stacked
-from opendicke.methods.readout import ALONG_BATCH, contract, evaluate, moment_of
+from opendicke.methods.readout import ALONG_BATCH, combined, contract, evaluate, moment_of
 from opendicke.methods.runtime import Program, double_precision
 from opendicke.methods.schedule import Schedule, longest_step, step_counts
 from opendicke.methods.splitting import SCHEMES
@@ -126,6 +126,7 @@ class Batch:
         self.times = times
         self._elapsed = times - times[0]
         self._order = order
+        self._observables = observables
         pairs = [initial(problem) for problem in problems]
         readouts = [contract(observables, problem) for problem in problems]
         self._layout = _layout(pairs)
@@ -193,8 +194,10 @@ class Batch:
             budget = int(np.clip(segment.numbers.sum() * pace, budget / 4, budget * 8) + 1)
             report(schedule.made / max(1, schedule.total), text)
         return {
-            name: np.concatenate([part[name] for part in collected], axis=1)
-            for name in collected[0]
+            item.name: combined(
+                np.concatenate([part[item.name] for part in collected], axis=1), item
+            )
+            for item in self._observables
         }
 
     def _affordable_rows(self) -> int:

@@ -126,15 +126,15 @@ def gather(block: Block, extent: Extent, report: Progress) -> Gathered:
     merged: Statistics | None = None
     made, most = 0, extent.most
     goal = most if extent.target_stderr is None else min(most, _FIRST_ROUND)
-    needed = goal if extent.target_stderr is None else 4 * goal
+    needed, shown = goal if extent.target_stderr is None else min(most, 4 * goal), 0.0
     while True:
-        parts = [
-            (first, min(extent.block, goal - first)) for first in range(made, goal, extent.block)
-        ]
+        starts = range(made, goal, extent.block)
+        parts = ((first, min(extent.block, goal - first)) for first in starts)
         for statistics in in_order(lambda part: block(*part), parts):
             merged = statistics if merged is None else merge(merged, statistics)
             made += next(iter(statistics.values())).count
-            report(min(1.0, made / needed), f"{made} trajectories")
+            shown = max(shown, min(1.0, made / needed))
+            report(shown, f"{made} trajectories")
         assert merged is not None
         worst = worst_error(merged)
         if extent.target_stderr is None:

@@ -110,6 +110,9 @@ def _final(setting: Setting, run: Run, state: State, spins: Any, modes: Any, tim
     components = jnp.stack([each(view) for each in spins])
     if modes is None:
         return components, jnp.zeros((0, components.shape[-1]), complex)
+    mean = modes.mean(view)
+    if modes.rotation is None:
+        return components, mean
     seed, members = run.noise[:2]
     keys = trajectory_keys(seed, members)[:, 2]
     last = jax.vmap(jax.random.fold_in, in_axes=(0, None))(keys, jnp.uint32(2**32 - 1))
@@ -117,8 +120,13 @@ def _final(setting: Setting, run: Run, state: State, spins: Any, modes: Any, tim
     normal = jax.vmap(lambda key: jax.random.normal(key, (2, count), jnp.float64), out_axes=-1)(
         last
     )
-    dark = jnp.sqrt(modes.variance(view) / 2) * (normal[0] + 1j * normal[1])
-    return components, modes.mean(view) + dark
+    # Noise of all modes alike, without the part of it that is bright.
+    share = 1.0 - (modes.rotation**2).sum(axis=1, keepdims=True)
+    some = share > 1e-13
+    whole = jnp.where(some, modes.variance(view) / jnp.where(some, share, 1.0), 0.0)
+    noise = jnp.sqrt(whole / 2) * (normal[0] + 1j * normal[1])
+    bright = modes.rotation @ (modes.rotation.T @ noise)
+    return components, mean + noise - bright
 
 
 final_program = Program(_final)

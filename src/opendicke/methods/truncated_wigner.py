@@ -41,8 +41,8 @@ class Followed(NamedTuple):
     """At the last time in laboratory components, (n, N, 3)."""
     amplitudes: Array
     """At the last time, (n, M), complex."""
-    ending: dict[str, Any]
-    """Status, message and numerics of a `Raw`."""
+    ending: tuple[Status, str, dict[str, Any]]
+    """Status, message and numerics."""
 
 
 @dataclass(frozen=True)
@@ -133,16 +133,19 @@ class TruncatedWigner(AbstractMethod):
                 "where nothing fluctuates, MeanField is exact)",
                 "was a thermodynamic limit",
             )
-        if isinstance(state, Ensemble) and self.extent(1).most > state.trajectories:
+        if isinstance(state, Ensemble) and self.extent(state).most > state.trajectories:
             raise InputError(
                 "trajectories",
                 f"be at most the {state.trajectories} of the ensemble that the run starts from",
-                f"was {self.extent(1).most}",
+                f"was {self.extent(state).most}",
             )
 
-    def extent(self, block: int) -> Extent:
-        """How many trajectories, in blocks of a size."""
-        return Extent(self.trajectories, self.target_stderr, block)
+    def extent(self, state: ProductState | Ensemble, block: int = 1) -> Extent:
+        """How many trajectories, in blocks of a size; by default all of an ensemble."""
+        count = self.trajectories
+        if count is None and isinstance(state, Ensemble):
+            count = state.trajectories
+        return Extent(count, self.target_stderr, block)
 
     def assess(self, problem: Problem, times: Array) -> Assessment:
         """Judge by how fast a classical spin turns in the field that it made itself."""
@@ -152,14 +155,15 @@ class TruncatedWigner(AbstractMethod):
 
         groups, _, modes = problem.shape
         span = float(times[-1] - times[0])
-        extent = self.extent(self.block or default_block(problem, self.extent(1).most))
+        extent = self.extent(problem.state)
+        block = min(extent.most, self.block or default_block(problem, extent.most))
         coarse = self.step or coarse_step([problem])
         steps = max(float(len(times)), span / coarse if coarse else math.inf)
         stages = len(SCHEMES[self.order].coupling)
         noise = 100.0 * modes * bool((problem.loss + problem.gain).any())
         work = groups * (0.2 * modes + 15.0) + noise
         seconds = 0.5 + extent.most * steps * stages * work * 1e-9
-        memory = float(workers() * block_memory(problem, extent.block, groups))
+        memory = float(workers() * block_memory(problem, block, groups))
         memory += 8.0 * (2 * problem.couplings.size + problem.model.modes * modes)
         if steps > _MOST_STEPS:
             reason = (
@@ -203,7 +207,7 @@ class TruncatedWigner(AbstractMethod):
 
         trajectories = self.prepared(problem, times, observables, key, each_spin=True)
         choice = self.choose_step(trajectories, times, lambda share, text: report(share / 5, text))
-        count, block = self.extent(1).most, trajectories.numerics.block
+        count, block = self.extent(problem.state).most, trajectories.numerics.block
 
         def one(first: int) -> Any:
             return trajectories.followed(first, min(block, count - first), choice.counts)
@@ -224,8 +228,7 @@ class TruncatedWigner(AbstractMethod):
         elif choice.error > self.tolerance and choice.certain:
             status = Status.NOT_CONVERGED
             message = f"the step changes means by an estimated {choice.error:.2g}: {choice.reason}"
-        numerics = self._numerics(trajectories, choice)
-        ending = {"status": status, "message": message, "numerics": numerics}
+        ending = status, message, self._numerics(trajectories, choice)
         return Followed(values, spins, amplitudes, ending)
 
     def prepared(
@@ -239,7 +242,7 @@ class TruncatedWigner(AbstractMethod):
         """The trajectories of a problem, ready to be computed."""
         from opendicke.methods.trajectories import Numerics, Trajectories, default_block
 
-        most = self.extent(1).most
+        most = self.extent(problem.state).most
         block = min(self.block or default_block(problem, most), most)
         numerics = Numerics(self.order, block, self.precision == "single")
         return Trajectories(problem, times, observables, numerics, key, each_spin)
@@ -254,7 +257,7 @@ class TruncatedWigner(AbstractMethod):
 
         if self.step is not None:
             return Choice(trajectories.counts(self.step), math.nan, 0, "")
-        most = self.extent(1).most
+        most = self.extent(trajectories.problem.state).most
         made = Trajectories(
             trajectories.problem,
             times,
@@ -281,7 +284,7 @@ class TruncatedWigner(AbstractMethod):
         begun = 0.0 if self.step is not None else 0.2
         gathered = gather(
             block,
-            self.extent(trajectories.numerics.block),
+            self.extent(problem.state, trajectories.numerics.block),
             lambda share, text: report(begun + (1 - begun) * share, text),
         )
         numerics = self._numerics(trajectories, choice) | {

@@ -132,7 +132,12 @@ def _numerics(raws: Sequence[Raw]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for name in raws[0].numerics:
         values = sorted({raw.numerics[name] for raw in raws if name in raw.numerics})
-        merged[name] = values[0] if len(values) == 1 else {"least": values[0], "most": values[-1]}
+        if len(values) == 1:
+            merged[name] = values[0]
+        elif isinstance(values[0], str):
+            merged[name] = values
+        else:
+            merged[name] = {"least": values[0], "most": values[-1]}
     return merged
 
 

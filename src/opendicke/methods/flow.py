@@ -397,7 +397,8 @@ def advance(
             return end
         return end._replace(amplitude=jax.lax.complex(*end.amplitude))
 
-    result: State = jax.lax.cond(count > 0, run, lambda start: start, state)
+    # Not a branch, for which other threads would be kept awake.
+    result: State = jax.tree.map(lambda new, old: jnp.where(count > 0, new, old), run(state), state)
     return result
 
 

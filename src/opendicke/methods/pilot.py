@@ -23,6 +23,8 @@ from opendicke.model.checks import Array
 _PILOT_BYTES = 5e8
 _MOST_PILOTS = 32
 _SAFETY = 2.5
+_MARGIN = 1.3
+"""Of a difference for the error of the longer step, of which it is most."""
 _MOST_STEPS = 10**7
 _PATIENCE = 3
 _COARSEST = 0.02
@@ -98,10 +100,10 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
         lawful = slowest * step <= 2 and apart.bound < _COARSEST and apart.bound <= last
         gain = min(shortened, 1e3) ** order - 1 if lawful else 1.0
         error = _SAFETY * apart.bound / gain if lawful else apart.bound
-        coarse_error = apart.bound * (1 + 1 / (2**order - 1)) if lawful else math.inf
+        coarse_error = _MARGIN * apart.bound * (1 + 1 / (2**order - 1)) if lawful else math.inf
         if coarse_error <= tolerance:
             return Choice(counts, coarse_error, count, "")
-        if error <= tolerance:
+        if error <= tolerance * (2**order if lawful and not stalls else 1):
             return _between(trajectories, counts, finer, error, tolerance, order, lawful, count)
         stalls = stalls + 1 if apart.bound > last / 2 else 0
         exhausted = shortened * finer.sum() > _MOST_STEPS
@@ -136,13 +138,16 @@ def _between(
     lawful: bool,
     pilots: int,
 ) -> Choice:
-    """The longest step between two that the order promises to be good enough."""
+    """The longest step that the order promises to be good enough, up to the longer of two.
+
+    Where it is shorter than both, the promise is not tried: the law is used as it is for the error.
+    """
     if not lawful or error == 0:
         return Choice(finer, error, pilots, "")
     stretch = (0.9 * tolerance / error) ** (1 / order)
     short = longest_step(trajectories.elapsed, finer)
     long = longest_step(trajectories.elapsed, counts)
-    step = min(short * max(stretch, 1.0), long)
+    step = min(short * stretch, long)
     return Choice(trajectories.counts(step), error * (step / short) ** order, pilots, "")
 
 

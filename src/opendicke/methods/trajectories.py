@@ -25,6 +25,7 @@ from opendicke.methods.schedule import Schedule, step_counts
 from opendicke.methods.splitting import SCHEMES
 from opendicke.methods.starts import Sources, Starts, begin_program, cast, sample_program
 from opendicke.methods.wigner import Setting, View
+from opendicke.model.blas import threads_for
 from opendicke.model.checks import Array, affordable
 from opendicke.model.dicke import AXES
 from opendicke.model.ensemble import Ensemble
@@ -198,7 +199,7 @@ class Trajectories:
         self._frame = bool(groups.max() > 1 or grouped)
         self._classes = classes
         self._seed = trajectory_words(*key)
-        with double_precision():
+        with double_precision(), threads_for(*problem.couplings.shape):
             self._prepare(classes, observables)
 
     def _prepare(self, classes: Classes, observables: tuple[Observable, ...]) -> None:
@@ -447,11 +448,13 @@ def default_block(problem: Problem, trajectories: int) -> int:
         most = 2**24 // max(groups, modes)
         return int(min(1 << max(trajectories - 1, 0).bit_length(), np.clip(most, 64, 2**16)))
     cached = int(np.clip(_CACHED // max(groups, 1), 32, 1024))
-    wanted = min(cached, max(64, -(-trajectories // _BLOCKS)))
+    wanted = min(cached, max(_LEAST, -(-trajectories // _BLOCKS)))
     return -(-trajectories // -(-trajectories // wanted))
 
 
 _BLOCKS = 8
 """Blocks at least, where trajectories are many enough."""
+_LEAST = 100
+"""Trajectories of a block at least: a step takes a while whatever their number."""
 _CACHED = 12000
 """Numbers of one spin component of a block that fit the cache beside the others."""

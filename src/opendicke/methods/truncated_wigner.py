@@ -24,6 +24,7 @@ from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
 from opendicke.methods.splitting import SCHEMES
 from opendicke.methods.stochastic import Extent, Gathered, check_extent, gather
+from opendicke.model.blas import threads_for
 from opendicke.model.checks import Array, choice, integer, real
 from opendicke.model.dicke import DickeModel
 from opendicke.model.ensemble import Ensemble
@@ -173,7 +174,8 @@ class TruncatedWigner(AbstractMethod):
         if not problem.couplings.any():
             reason = "it is exact for uncoupled spins and modes"
             return Assessment(Verdict.VALID, reason, 0.0, seconds, memory)
-        return _judged(problem, span, seconds, memory)
+        with threads_for(*problem.couplings.shape):
+            return _judged(problem, span, seconds, memory)
 
     def run_many(
         self,

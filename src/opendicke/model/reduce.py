@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from opendicke.errors import InputError, shown
+from opendicke.model.blas import threads_for
 from opendicke.model.bright import Modes, bright_modes, unrotated
 from opendicke.model.checks import Array
 from opendicke.model.dicke import DickeModel
@@ -168,11 +169,12 @@ def reduce(
         return _reduced_ising(model, state, resolved, grouping, bright=bright, pad=pad)
     grouping = _grouped(model.couplings, model.field, group, gauge)
     alike = np.stack([model.frequencies, model.loss, model.gain, resolved.occupation], axis=1)
-    modes = bright_modes(grouping.rows, alike) if bright else unrotated(grouping.rows)
+    with threads_for(*grouping.rows.shape):
+        modes = bright_modes(grouping.rows, alike) if bright else unrotated(grouping.rows)
+        displacement, mode_lift = _split_modes(modes, resolved.displacement)
     groups = len(grouping.field)
     members = model.weights if model.thermodynamic else np.ones(model.spins)
     spins = _spin_part(grouping, members, resolved.bloch)
-    displacement, mode_lift = _split_modes(modes, resolved.displacement)
     layout = _layout(grouping, modes, model.spins) if pad else _Layout(groups, np.arange(groups))
     more_modes = sum(min(block - groups, layout.size - groups) for block in modes.wide)
     source = modes.source

@@ -178,7 +178,8 @@ def trajectories(
     ]
     grid = {"trajectory": np.arange(count)}
     dataset = to_dataset(raws, grid, asked, times, model, provenance)
-    return dataset, Ensemble(followed.spins, followed.amplitudes)
+    before = state.generation if isinstance(state, Ensemble) else 0
+    return dataset, Ensemble(followed.spins, followed.amplitudes, before + 1)
 
 
 def assess(

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from opendicke.errors import InputError, shown
 from opendicke.measure.observables import (
     InteractionTerm,
     IsingTerm,
@@ -20,8 +19,8 @@ from opendicke.measure.observables import (
 )
 from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
-from opendicke.methods.splitting import SCHEMES
-from opendicke.model.checks import Array, integer, real
+from opendicke.methods.splitting import SCHEMES, checked
+from opendicke.model.checks import Array, real
 from opendicke.model.dicke import DickeModel
 from opendicke.model.ensemble import Ensemble
 from opendicke.model.ising import IsingModel
@@ -74,12 +73,9 @@ class MeanField(AbstractMethod):
         object.__setattr__(
             self, "tolerance", real("tolerance", self.tolerance, least=1e-12, most=0.01)
         )
-        object.__setattr__(self, "order", integer("order", self.order))
-        if self.order not in SCHEMES:
-            known = " or ".join(str(order) for order in SCHEMES)
-            raise InputError("order", f"be {known}", f"was {shown(self.order)}")
-        if self.step is not None:
-            object.__setattr__(self, "step", real("step", self.step, above=0))
+        order, step = checked(self.order, self.step)
+        object.__setattr__(self, "order", order)
+        object.__setattr__(self, "step", step)
 
     def admits(self, model: DickeModel | IsingModel, state: ProductState | Ensemble) -> None:
         """Every model and every product state."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from opendicke.errors import InputError, shown
+from opendicke.model.checks import integer, real
+
 
 class Scheme(NamedTuple):
     """Symmetric composition A(a₁) B(b₁) A(a₂) B(b₂) … B(b_s) A(a_{s+1}).
@@ -33,3 +36,12 @@ SCHEMES = {
         (0.209515106613362, -0.143851773179818),
     ),
 }
+
+
+def checked(order: object, step: object) -> tuple[int, float | None]:
+    """The two settings that methods by splitting share: a known order, a positive step or none."""
+    number = integer("order", order)
+    if number not in SCHEMES:
+        known = " or ".join(map(str, SCHEMES))
+        raise InputError("order", f"be {known}", f"was {shown(number)}")
+    return number, None if step is None else real("step", step, above=0)

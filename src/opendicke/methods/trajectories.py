@@ -198,7 +198,7 @@ class Trajectories:
         )
         self._frame = bool(groups.max() > 1 or grouped)
         self._classes = classes
-        self._seed = trajectory_words(*key)
+        self._seed = trajectory_words(*key, getattr(problem.state, "generation", 0))
         with double_precision(), threads_for(*problem.couplings.shape):
             self._prepare(classes, observables)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from opendicke.errors import InputError, shown
+from opendicke.errors import InputError
 from opendicke.measure.observables import (
     InteractionTerm,
     IsingTerm,
@@ -22,10 +22,10 @@ from opendicke.measure.observables import (
 )
 from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
-from opendicke.methods.splitting import SCHEMES
+from opendicke.methods.splitting import SCHEMES, checked
 from opendicke.methods.stochastic import Extent, Gathered, check_extent, gather
 from opendicke.model.blas import threads_for
-from opendicke.model.checks import Array, choice, integer, real
+from opendicke.model.checks import Array, choice, real
 from opendicke.model.dicke import DickeModel
 from opendicke.model.ensemble import Ensemble
 from opendicke.model.ising import IsingModel
@@ -118,12 +118,9 @@ class TruncatedWigner(AbstractMethod):
                 "tolerance", "be at least 1e-05 in single precision", f"was {tolerance:g}"
             )
         object.__setattr__(self, "tolerance", tolerance)
-        object.__setattr__(self, "order", integer("order", self.order))
-        if self.order not in SCHEMES:
-            known = " or ".join(str(order) for order in SCHEMES)
-            raise InputError("order", f"be {known}", f"was {shown(self.order)}")
-        if self.step is not None:
-            object.__setattr__(self, "step", real("step", self.step, above=0))
+        order, step = checked(self.order, self.step)
+        object.__setattr__(self, "order", order)
+        object.__setattr__(self, "step", step)
 
     def admits(self, model: DickeModel | IsingModel, state: ProductState | Ensemble) -> None:
         """Every finite model and every product state or ensemble."""

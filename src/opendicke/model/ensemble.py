@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from opendicke.errors import InputError
-from opendicke.model.checks import Array, frozen, numeric_array
+from opendicke.model.checks import Array, frozen, integer, numeric_array
 from opendicke.model.dicke import DickeModel
 from opendicke.model.ising import IsingModel
 from opendicke.model.state import ResolvedState
@@ -27,10 +27,13 @@ class Ensemble:
         Vectors of every trajectory and spin in laboratory components (x, y, z).
     amplitudes : array (n, M) of complex
         Amplitudes of every trajectory and mode.
+    generation : int
+        Runs that led here, one after the other: with the same seed the next has other noise.
     """
 
     spins: Any
     amplitudes: Any
+    generation: int = 1
 
     def __post_init__(self) -> None:
         spins = numeric_array("spins", self.spins)
@@ -45,6 +48,8 @@ class Ensemble:
                 f"have the shape ({len(spins)} trajectories, mode)",
                 f"had shape {amplitudes.shape}",
             )
+        generation = integer("generation", self.generation, least=1)
+        object.__setattr__(self, "generation", generation)
         object.__setattr__(self, "spins", frozen(spins))
         object.__setattr__(self, "amplitudes", frozen(amplitudes))
 

@@ -38,7 +38,10 @@ def flip_variates(seed: int, spins: int) -> Array:
     return _uniform(_key(_FLIPS, seed, 0), 0, spins)
 
 
-def trajectory_words(seed: int, realization: int) -> Array:
-    """Two 32-bit words from which the random numbers of all trajectories of a run follow."""
-    sequence = np.random.SeedSequence([_TRAJECTORIES, seed, realization])
+def trajectory_words(seed: int, realization: int, generation: int = 0) -> Array:
+    """Two 32-bit words from which the random numbers of all trajectories of a run follow.
+
+    `generation` counts the runs before it that the run goes on from: each has noise of its own.
+    """
+    sequence = np.random.SeedSequence([_TRAJECTORIES, seed, realization, generation])
     return sequence.generate_state(2, np.uint32)

@@ -6,13 +6,14 @@ import diagram
 import reduction
 import startup
 import sweep
+import wigner
 from timing import header
 
 
 def main() -> None:
     """Print one Markdown table."""
     print(header(), flush=True)
-    for part in (startup, reduction, sweep, diagram):
+    for part in (startup, reduction, sweep, diagram, wigner):
         for row in part.rows():
             print(row, flush=True)
 

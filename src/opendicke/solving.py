@@ -122,9 +122,11 @@ def trajectories(
     -------
     dataset : xarray.Dataset
         Every observable with the dimensions `trajectory`, `time` and its own. A single value is a
-        number of phase space, not the outcome of a measurement: photons can be negative.
+        number of phase space, not the outcome of a measurement: photons can be negative. Dark
+        parts of degenerate modes enter photons by their averages.
     ensemble : Ensemble
-        Spins and amplitudes at the last time, from which `solve` and `trajectories` go on.
+        Spins and amplitudes at the last time, dark parts drawn, from which `solve` and
+        `trajectories` go on.
 
     Raises
     ------

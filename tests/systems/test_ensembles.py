@@ -182,3 +182,26 @@ def test_precision_blocks_and_seeds() -> None:
     np.testing.assert_array_equal(found[0], double["photons_mode"].value)
     for k in range(3):
         assert (found[k] != found[k - 1]).all()
+
+
+@pytest.mark.parametrize("couplings", [[[0.3, 0.3, 0.0]], [[0.3, 0.3, 1e-16]], [[0.0, 0.0, 0.0]]])
+def test_modes_that_do_not_couple_keep_their_light(couplings: list[list[float]]) -> None:
+    """Displaced modes of a frequency that no spin sees, or hardly: |α|² photons at all times."""
+    model = od.DickeModel(couplings, frequencies=[1.0, 1.0, 2.0], field=0.5)
+    state = od.ProductState.polarized("+z", displacement=3.0)
+    found = answers(model, state, [0.0, 1.0], ["photons_mode"], 3, trajectories=400, step=0.5)
+    third = found["photons_mode"]
+    assert (np.abs(third.value[:, 2] - 9) < MOST * np.maximum(third.stderr[:, 2], 0.1)).all()
+
+
+def test_what_else_is_asked_changes_no_second_moment() -> None:
+    """Spins of an ensemble whose means coincide are still different spins, not sampled ones."""
+    model = od.DickeModel(np.full((6, 1), 0.1), frequencies=1.0, field=0.7)
+    start = od.Ensemble(np.tile([1.0, 1.0, 1.0], (20, 6, 1)), np.zeros((20, 1)))
+    together, apart = (
+        answers(model, start, [1.0, 2.0], names, 3, trajectories=20, step=0.1)
+        for names in (["spin_correlation"], ["spin_correlation", "sz_spin"])
+    )
+    np.testing.assert_allclose(
+        together["spin_correlation"].value, apart["spin_correlation"].value, rtol=1e-12
+    )

@@ -15,6 +15,7 @@ import opendicke as od
 
 REFERENCE = json.loads((Path(__file__).parent / "kelly2021.json").read_text())
 ALONG = "+x"
+pytestmark = pytest.mark.xdist_group("kelly2021")  # curves are made once
 
 
 @cache
@@ -34,7 +35,7 @@ def relaxation(
     )
     state = od.ProductState.polarized(ALONG, displacement=displacement)
     times = np.arange(0.0, stop + 0.01, 0.5 if stop > 20 else 0.1)
-    method = od.TruncatedWigner(200, step=0.1)
+    method = od.TruncatedWigner(150, step=0.1, precision="single")
     draws = [
         od.solve(
             random.draw(seed=11, realization=k),
@@ -45,7 +46,7 @@ def relaxation(
             seed=k,
             validity="ignore",
         )
-        for k in range(10 if stop > 20 else 7)
+        for k in range(8 if stop > 20 else 6)
     ]
     return times, np.array([ds.sx.values for ds in draws]), np.array([ds.sz.values for ds in draws])
 
@@ -91,11 +92,11 @@ def test_without_the_self_term_it_is_another_curve() -> None:
                 od.eliminate(random.draw(seed=11, realization=k), self_interaction),
                 state,
                 times,
-                od.TruncatedWigner(250, step=0.04),
+                od.TruncatedWigner(200, step=0.05),
                 ["sx"],
                 validity="ignore",
             ).sx.values
-            for k in range(4)
+            for k in range(3)
         ]
         means[self_interaction] = np.mean(solved, axis=0)
     # Independent code, three draws: −.04, −.00, −.00 and .39, .44, .23; with photons .744, .404.

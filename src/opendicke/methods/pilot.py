@@ -94,7 +94,8 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
             runs.append((counts, ratio if noisy else 1))
         made = list(in_order(lambda run: trajectories.values(0, count, *run), runs))
         fine, coarse = made[0], made[-1] if len(made) > 1 else coarse
-        apart = _difference(coarse, fine, most, tolerance)
+        with np.errstate(all="ignore"):  # what is not finite counts as infinitely far
+            apart = _difference(coarse, fine, most, tolerance)
         shortened = float((finer[counts > 0] / counts[counts > 0]).min(initial=math.inf))
         step = longest_step(elapsed, counts)
         lawful = slowest * step <= 2 and apart.bound < _COARSEST and apart.bound <= last

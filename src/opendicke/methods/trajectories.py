@@ -181,7 +181,9 @@ class Trajectories:
         self.key = key
         self.elapsed = times - times[0]
         apart = wigner.asks_apart(observables, problem)
-        if each_spin:
+        # What members of a class do by themselves follows from their sum only as they are sampled.
+        asks_own = wigner.asks_own(observables, problem)
+        if each_spin or (isinstance(problem.state, Ensemble) and asks_own):
             apart.append(np.arange(len(problem.spin_lift.group)))
         classes = classes_of(problem, apart)
         size = block_memory(problem, numerics.block, len(classes.size)) * workers()
@@ -193,9 +195,7 @@ class Trajectories:
         )
         groups = np.bincount(classes.group, minlength=1)
         self._given = self._given_starts(classes) if isinstance(problem.state, Ensemble) else None
-        grouped = not classes.single and (
-            wigner.asks_own(observables, problem) or self._given is not None
-        )
+        grouped = not classes.single and (asks_own or self._given is not None)
         self._frame = bool(groups.max() > 1 or grouped)
         self._classes = classes
         self._seed = trajectory_words(*key, getattr(problem.state, "generation", 0))
@@ -420,15 +420,18 @@ def _gram(problem: Problem, single: bool) -> tuple[Array | None, Array | None]:
         or len(frequencies) * groups >= 1.6 * modes
     ):
         return None, None
+    limit = 1e3 if single else 1e6
     forth = np.zeros((len(frequencies), groups, modes))
-    for block, frequency in zip(forth, frequencies, strict=True):
+    back = np.zeros((modes, len(frequencies), groups))
+    for number, frequency in enumerate(frequencies):
         here = problem.frequencies == frequency
-        block[:, here] = problem.couplings[:, here]
-        singular = np.linalg.svd(block[:, here], compute_uv=False)
-        if len(singular) < here.sum() or singular[-1] * (1e3 if single else 1e6) < singular[0]:
+        block = problem.couplings[:, here]
+        singular = np.linalg.svd(block, compute_uv=False)
+        if len(singular) < here.sum() or singular[-1] * limit <= singular[0]:
             return None, None
-    flat = forth.reshape(-1, modes)
-    return flat, np.linalg.pinv(flat)
+        forth[number][:, here] = block
+        back[here, number] = np.linalg.pinv(block)
+    return forth.reshape(-1, modes), back.reshape(modes, -1)
 
 
 def block_memory(problem: Problem, block: int, classes: int) -> int:

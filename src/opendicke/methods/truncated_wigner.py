@@ -171,7 +171,7 @@ class TruncatedWigner(AbstractMethod):
         if not problem.couplings.any():
             reason = "it is exact for uncoupled spins and modes"
             return Assessment(Verdict.VALID, reason, 0.0, seconds, memory)
-        with threads_for(*problem.couplings.shape):
+        with threads_for(*problem.couplings.shape), np.errstate(over="ignore"):
             return _judged(problem, span, seconds, memory)
 
     def run_many(

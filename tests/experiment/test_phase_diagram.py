@@ -19,7 +19,7 @@ import xarray as xr
 from scipy.integrate import simpson, solve_ivp
 
 import opendicke as od
-from opendicke.methods import attractors, long_time
+from opendicke.methods import attractors, long_time, parallel
 from opendicke.physics.motion import Motion
 
 UNIT = dict(zip("xyz", np.eye(3), strict=True))
@@ -664,7 +664,7 @@ def test_the_same_again_bit_for_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(np.unique(first.motion)) > 1
     for workers in (None, 1, 7):
         if workers:
-            monkeypatch.setattr(long_time, "workers", lambda count=workers: count)
+            monkeypatch.setattr(parallel, "workers", lambda count=workers: count)
         again = od.phase_diagram(*lively())
         xr.testing.assert_equal(again, first)
         assert again.numerics == first.numerics

@@ -182,12 +182,12 @@ def combined(values: Array, observable: Observable) -> Array:
 def _contract(term: Term, problem: Problem) -> Any:
     match term:
         case SpinTerm(axis, None):
-            component = _component(axis, problem)
+            component = component_along(axis, problem)
             lift = problem.spin_lift
-            sign = _gauge_sign(component, lift.sign)
+            sign = gauge_sign(component, lift.sign)
             return SpinEach(component, lift.group, (lift.components * sign[:, None]).T.copy())
         case SpinTerm(axis, weights):
-            component = _component(axis, problem)
+            component = component_along(axis, problem)
             return SpinSum(component, _group_weights(np.asarray(weights), component, problem))
         case PhotonTerm(weights) | QuadratureTerm(weights):
             thermal = _thermal(problem) if isinstance(term, PhotonTerm) else None
@@ -200,12 +200,13 @@ def _contract(term: Term, problem: Problem) -> Any:
     raise TypeError(f"no rule to evaluate {term!r} along the classical flow")
 
 
-def _component(axis: str, problem: Problem) -> Array:
+def component_along(axis: str, problem: Problem) -> Array:
     """Components (3,) along (X, Y, Z) of a unit vector along a laboratory axis."""
     return problem.model.frame()[:, AXES.index(axis)].copy()
 
 
-def _gauge_sign(component: Array, sign: Array) -> Array:
+def gauge_sign(component: Array, sign: Array) -> Array:
+    """Signs (N,) by which a component of single spins differs from that of their groups."""
     return np.ones_like(sign) if component[0] else sign
 
 
@@ -213,7 +214,7 @@ def _group_weights(weights: Array, component: Array, problem: Problem) -> Array:
     """Contract weights (…, N) with the lift to (…, V, K)."""
     lift = problem.spin_lift
     groups, vectors, _ = problem.shape
-    signed = weights * _gauge_sign(component, lift.sign)
+    signed = weights * gauge_sign(component, lift.sign)
     flat = signed.reshape(-1, signed.shape[-1])
     result = np.empty((len(flat), vectors, groups))
     for row, target in zip(flat, result, strict=True):

@@ -304,21 +304,9 @@ class Trajectories:
         with double_precision():
             (run, state), values = self._run(first, count, counts, 1, apart=True)
             problem = self.problem
-            lift = problem.spin_lift
-            frame = problem.model.frame()
-            spins = [
-                wigner.SpinEach(
-                    jnp.asarray(frame[:, axis]),
-                    jnp.asarray(self._classes.member),
-                    jnp.asarray(
-                        (np.ones_like(lift.sign) if frame[0, axis] else lift.sign)[:, None]
-                    ),
-                )
-                for axis in range(len(AXES))
-            ]
-            modes = None
-            if problem.model.modes:
-                modes = jax.tree.map(jnp.asarray, wigner.lifted_modes(problem))
+            spins = [wigner.each_spin(axis, problem, self._classes) for axis in AXES]
+            modes = wigner.lifted_modes(problem) if problem.model.modes else None
+            spins, modes = jax.tree.map(jnp.asarray, (spins, modes))
             numbers = jnp.asarray(self._numbers(first), jnp.uint32)
             run = run._replace(noise=(jnp.asarray(self._seed), numbers, None))
             final = final_program(

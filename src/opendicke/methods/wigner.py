@@ -31,9 +31,9 @@ from opendicke.measure.observables import (
     Term,
 )
 from opendicke.methods.flow import Gram, Parameters, State
+from opendicke.methods.readout import component_along, gauge_sign
 from opendicke.methods.sampling import Classes
 from opendicke.model.checks import Array
-from opendicke.model.dicke import AXES
 from opendicke.model.ensemble import Ensemble
 from opendicke.model.reduce import Problem
 
@@ -291,7 +291,7 @@ def asks_apart(observables: tuple[Observable, ...], problem: Problem) -> list[Ar
                 if not isinstance(each, SpinTerm):
                     continue
                 weights = np.arange(len(sign)) if each.weights is None else np.asarray(each.weights)
-                found.append(weights * _gauge(_direction(each.axis, problem), sign))
+                found.append(weights * gauge_sign(component_along(each.axis, problem), sign))
     return found
 
 
@@ -329,9 +329,7 @@ def _contract(term: Term, problem: Problem, classes: Classes) -> Any:
     model = problem.model
     match term:
         case SpinTerm(axis, None):
-            direction = _direction(axis, problem)
-            sign = _gauge(direction, problem.spin_lift.sign)
-            return SpinEach(direction, classes.member, sign[:, None])
+            return each_spin(axis, problem, classes)
         case SpinTerm():
             return _spin_sum(term, problem, classes)
         case SpinPairTerm():
@@ -362,19 +360,17 @@ def _floats(weights: Any) -> Array | None:
     return None if weights is None else np.asarray(weights, float)
 
 
-def _direction(axis: str, problem: Problem) -> Array:
-    """Components (3,) along (X, Y, Z) of a unit vector along a laboratory axis."""
-    return problem.model.frame()[:, AXES.index(axis)].copy()
-
-
-def _gauge(direction: Array, sign: Array) -> Array:
-    return np.ones_like(sign) if direction[0] else sign
+def each_spin(axis: str, problem: Problem, classes: Classes) -> SpinEach:
+    """One laboratory component of every spin."""
+    direction = component_along(axis, problem)
+    sign = gauge_sign(direction, problem.spin_lift.sign)
+    return SpinEach(direction, classes.member, sign[:, None])
 
 
 def _spin_sum(term: SpinTerm, problem: Problem, classes: Classes) -> SpinSum:
     """Weights of the classes: those of any one member, all members agree."""
-    direction = _direction(term.axis, problem)
-    weights = np.asarray(term.weights, float) * _gauge(direction, problem.spin_lift.sign)
+    direction = component_along(term.axis, problem)
+    weights = np.asarray(term.weights, float) * gauge_sign(direction, problem.spin_lift.sign)
     one = np.zeros(len(classes.size), dtype=np.intp)
     one[classes.member] = np.arange(len(classes.member))
     return SpinSum(direction, weights[..., one])

@@ -12,19 +12,23 @@ if TYPE_CHECKING:
     from opendicke.experiment.phase_diagram import phase_diagram
     from opendicke.experiment.run import run
     from opendicke.measure.moments import JointMoments, Moments
-    from opendicke.measure.observables import (
+    from opendicke.measure.observables import find_observables, known_observables, observable
+    from opendicke.measure.terms import (
+        CorrelationTerm,
+        EntropyTerm,
         InteractionTerm,
+        IsingDistributionTerm,
         IsingTerm,
         PhotonPairTerm,
         PhotonTerm,
+        ProbabilityTerm,
         QuadratureTerm,
         SpinPairTerm,
         SpinTerm,
-        find_observables,
-        known_observables,
-        observable,
     )
+    from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo
     from opendicke.methods.mean_field import MeanField
+    from opendicke.methods.rate_equation import RateEquation
     from opendicke.methods.truncated_wigner import TruncatedWigner
     from opendicke.model.couplings import Binary, Discrete, Fixed, Gaussian, Uniform
     from opendicke.model.dicke import DickeModel
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from opendicke.model.ising import IsingModel, eliminate
     from opendicke.model.reduce import Problem, reduce
     from opendicke.model.state import ProductState
+    from opendicke.physics.configuration_rates import flip_rate
     from opendicke.physics.motion import Motion
     from opendicke.physics.retrieval import (
         critical_coupling,
@@ -58,7 +63,7 @@ if TYPE_CHECKING:
         retrieval_growth,
     )
     from opendicke.results.store import load, save
-    from opendicke.solving import assess, solve, trajectories
+    from opendicke.solving import assess, solve, stationary, trajectories
 
 __version__ = _version("opendicke")
 
@@ -66,31 +71,39 @@ __version__ = _version("opendicke")
 # nor QuTiP.
 _HOME = {
     "Binary": "model.couplings",
+    "CorrelationTerm": "measure.terms",
     "DickeModel": "model.dicke",
     "Discrete": "model.couplings",
     "Ensemble": "model.ensemble",
+    "EntropyTerm": "measure.terms",
     "Experiment": "experiment.experiment",
     "Fixed": "model.couplings",
     "Gaussian": "model.couplings",
     "InputError": "errors",
-    "InteractionTerm": "measure.observables",
+    "InteractionTerm": "measure.terms",
     "IntermediateRegime": "physics.windows",
+    "IsingDistributionTerm": "measure.terms",
     "IsingModel": "model.ising",
-    "IsingTerm": "measure.observables",
+    "IsingTerm": "measure.terms",
     "JointMoments": "measure.moments",
     "KeptPatterns": "physics.windows",
+    "KineticMonteCarlo": "methods.kinetic_monte_carlo",
+    "RateEquation": "methods.rate_equation",
+    "stationary": "solving",
+    "flip_rate": "physics.configuration_rates",
     "MeanField": "methods.mean_field",
     "Moments": "measure.moments",
     "Motion": "physics.motion",
-    "PhotonPairTerm": "measure.observables",
-    "PhotonTerm": "measure.observables",
+    "PhotonPairTerm": "measure.terms",
+    "PhotonTerm": "measure.terms",
+    "ProbabilityTerm": "measure.terms",
     "Problem": "model.reduce",
     "ProductState": "model.state",
-    "QuadratureTerm": "measure.observables",
+    "QuadratureTerm": "measure.terms",
     "RandomDicke": "model.disorder",
     "Spectrum": "physics.stability",
-    "SpinPairTerm": "measure.observables",
-    "SpinTerm": "measure.observables",
+    "SpinPairTerm": "measure.terms",
+    "SpinTerm": "measure.terms",
     "StationaryState": "physics.stationary",
     "StoreError": "errors",
     "TheoremConstants": "physics.theorem",
@@ -101,13 +114,13 @@ _HOME = {
     "assess": "solving",
     "critical_coupling": "physics.retrieval",
     "eliminate": "model.ising",
-    "known_observables": "measure.observables",
     "find_observables": "measure.observables",
     "instability_windows": "physics.windows",
     "intermediate_regime": "physics.windows",
     "is_stable": "physics.stability",
     "jacobian": "physics.stability",
     "kept_patterns": "physics.windows",
+    "known_observables": "measure.observables",
     "load": "results.store",
     "observable": "measure.observables",
     "phase_diagram": "experiment.phase_diagram",

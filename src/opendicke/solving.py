@@ -27,9 +27,8 @@ from opendicke.progress import Bar
 from opendicke.results.dataset import describe, to_dataset
 
 if TYPE_CHECKING:
+    from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo
     from opendicke.methods.truncated_wigner import TruncatedWigner
-
-DEFAULT_OBSERVABLES = ("sx", "sy", "sz", "photons")
 
 
 def solve(
@@ -37,7 +36,7 @@ def solve(
     state: ProductState | Ensemble,
     times: Any,
     method: AbstractMethod,
-    observables: Any = DEFAULT_OBSERVABLES,
+    observables: Any = None,
     seed: int = 0,
     *,
     validity: str = "refuse",
@@ -57,7 +56,8 @@ def solve(
     method : AbstractMethod
         How, for instance `MeanField()`.
     observables : list of names
-        What is asked; see `known_observables()`. By default the mean spin and the photons.
+        What is asked; see `known_observables()`. By default the mean spin and the photons, or
+        what of it the method offers.
     seed : int
         For stochastic methods.
     validity : {"refuse", "warn", "ignore"}
@@ -92,6 +92,7 @@ def solve(
         warnings.warn(f"{type(method).__name__}: {raw.message}.", ValidityWarning, stacklevel=2)
     provenance = provenance_of(
         describe({"model": model, "state": state, "method": method}),
+        device=method.device(),
         seed=key[0],
         seconds=clock.perf_counter() - start,
     )
@@ -102,31 +103,34 @@ def trajectories(
     model: DickeModel | IsingModel,
     state: ProductState | Ensemble,
     times: Any,
-    method: TruncatedWigner,
-    observables: Any = DEFAULT_OBSERVABLES,
+    method: TruncatedWigner | KineticMonteCarlo,
+    observables: Any = None,
     seed: int = 0,
     *,
     validity: str = "refuse",
     progress: bool | None = None,
-) -> tuple[xr.Dataset, Ensemble]:
-    """Single trajectories of truncated Wigner, and the ensemble they end in.
+) -> tuple[xr.Dataset, Any]:
+    """Single trajectories of a stochastic method, and where they end.
 
     Parameters
     ----------
     model, state, times, observables, seed, validity, progress
         As in `solve`: the mean over trajectories is what `solve` gives.
-    method : TruncatedWigner
+    method : TruncatedWigner or KineticMonteCarlo
         Its `trajectories` says how many; `target_stderr` does not apply.
 
     Returns
     -------
     dataset : xarray.Dataset
-        Every observable with the dimensions `trajectory`, `time` and its own. A single value is a
-        number of phase space, not the outcome of a measurement: photons can be negative. Dark
-        parts of degenerate modes enter photons by their averages.
-    ensemble : Ensemble
-        Spins and amplitudes at the last time, dark parts drawn, from which `solve` and
-        `trajectories` go on.
+        Every observable with the dimensions `trajectory`, `time` and its own. Of truncated Wigner
+        a single value is a number of phase space, not the outcome of a measurement: photons can be
+        negative. Dark parts of degenerate modes enter photons by their averages. Of kinetic Monte
+        Carlo it is the value in one configuration.
+    last : Ensemble or array (n, N)
+        Of truncated Wigner an `Ensemble`, spins and amplitudes at the last time, dark parts drawn,
+        from which `solve` and `trajectories` go on. Of kinetic Monte Carlo the configurations at
+        the last time, ±1 along the coupling axis, each of which `ProductState.configuration`
+        takes.
 
     Raises
     ------
@@ -135,12 +139,15 @@ def trajectories(
     ValidityError
         If the method refuses.
     """
+    from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo
     from opendicke.methods.truncated_wigner import TruncatedWigner
 
     times = check_times(times)
     asked = check_question(model, state, method, observables)
-    if not isinstance(method, TruncatedWigner):
-        raise InputError("method", "be TruncatedWigner", f"was {shown(method)}")
+    if not isinstance(method, (TruncatedWigner, KineticMonteCarlo)):
+        raise InputError(
+            "method", "be TruncatedWigner or KineticMonteCarlo", f"was {shown(method)}"
+        )
     if method.target_stderr is not None:
         raise InputError("target_stderr", "be left out", f"was {method.target_stderr:g}")
     for item in asked:
@@ -163,6 +170,7 @@ def trajectories(
         followed = method.follow(problem, times, asked, key, bar)
     provenance = provenance_of(
         describe({"model": model, "state": state, "method": method}),
+        device=method.device(),
         seed=key[0],
         seconds=clock.perf_counter() - start,
     )
@@ -175,13 +183,75 @@ def trajectories(
             status,
             "" if k else message,  # it is the same for all
             numerics,
+            followed.labels,
         )
         for k in range(count)
     ]
     grid = {"trajectory": np.arange(count)}
     dataset = to_dataset(raws, grid, asked, times, model, provenance)
-    before = state.generation if isinstance(state, Ensemble) else 0
-    return dataset, Ensemble(followed.spins, followed.amplitudes, before + 1)
+    return dataset, followed.last
+
+
+def stationary(
+    model: DickeModel,
+    method: AbstractMethod | None = None,
+    observables: Any = None,
+    *,
+    validity: str = "refuse",
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """The stationary state of a model, found directly and not by waiting for it.
+
+    Parameters
+    ----------
+    model : DickeModel
+        What is simulated.
+    method : RateEquation, optional
+        How; the rate equation by default, the only method at present that has a direct solution.
+    observables : list of names
+        What is asked, by default what the method does.
+    validity, progress
+        As in `solve`.
+
+    Returns
+    -------
+    xarray.Dataset
+        One variable per observable with its own dimensions, and provenance in the attributes.
+
+    Raises
+    ------
+    InputError
+        If an argument is not what it must be.
+    ValidityError
+        If the method refuses.
+    """
+    from opendicke.methods.rate_equation import RateEquation
+
+    method = RateEquation() if method is None else method
+    if not isinstance(method, RateEquation):
+        raise InputError("method", "be RateEquation", f"was {shown(method)}")
+    times = np.zeros(1)
+    # Any start will do; spins up have no coherence that the verdict would remark on.
+    axis = model.coupling_axis if isinstance(model, (DickeModel, IsingModel)) else "z"
+    state = ProductState.polarized(f"+{axis}", bosons="stationary")
+    if isinstance(model, IsingModel):
+        state = ProductState.polarized(f"+{axis}")
+    asked = check_question(model, state, method, observables)
+    check_answers(model, asked, times)
+    problem = reduce(model, state)
+    enforce(method, method.assess(problem, times), validity)
+    start = clock.perf_counter()
+    with Bar("Stationary state", enabled=progress) as bar:
+        raw = method.stationary(problem, asked, bar)
+    if raw.status is not Status.OK:
+        warnings.warn(f"{type(method).__name__}: {raw.message}.", ValidityWarning, stacklevel=2)
+    provenance = provenance_of(
+        describe({"model": model, "state": "stationary", "method": method}),
+        device=method.device(),
+        seed=0,
+        seconds=clock.perf_counter() - start,
+    )
+    return to_dataset([raw], {}, asked, times, model, provenance).isel(time=0, drop=True)
 
 
 def assess(
@@ -192,7 +262,7 @@ def assess(
 ) -> Assessment:
     """The method's verdict on a question, without solving it."""
     times = check_times(times)
-    check_question(model, state, method, DEFAULT_OBSERVABLES)
+    check_question(model, state, method, None)
     return method.assess(reduce(model, state), times)
 
 
@@ -240,8 +310,10 @@ def check_question(
         raise InputError(
             "state", f"be a ProductState for {type(method).__name__}", f"was {shown(state)}"
         )
-    if observables == DEFAULT_OBSERVABLES and not model.modes:
-        observables = DEFAULT_OBSERVABLES[:-1]
+    if observables is None:
+        observables = method.asks(model.coupling_axis)
+        if not model.modes:
+            observables = [name for name in observables if name != "photons"]
     asked = find_observables(observables)
     method.check_observables(asked, model)
     method.admits(model, state)
@@ -258,15 +330,19 @@ def check_question(
     return asked
 
 
-def provenance_of(experiment: Mapping[str, Any], *, seed: int, seconds: float) -> dict[str, Any]:
-    """The attributes that say where a dataset comes from."""
-    from opendicke.methods.runtime import device_name
+def provenance_of(
+    experiment: Mapping[str, Any], *, seed: int, seconds: float, device: str | None = None
+) -> dict[str, Any]:
+    """The attributes that say where a dataset comes from; JAX's default device by default."""
+    if device is None:
+        from opendicke.methods.runtime import device_name
 
+        device = device_name()
     return {
         "opendicke_version": version("opendicke"),
         "experiment": experiment,
         "seed": seed,
         "wall_time_seconds": seconds,
-        "device": device_name(),
+        "device": device,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }

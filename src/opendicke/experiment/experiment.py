@@ -18,7 +18,7 @@ from opendicke.model.checks import integer, seed_of
 from opendicke.model.dicke import DickeModel
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.state import DIRECTIONS, Pattern, Polarized, ProductState
-from opendicke.solving import DEFAULT_OBSERVABLES, check_times
+from opendicke.solving import check_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Experiment:
     state: ProductState
     times: Any
     method: AbstractMethod
-    observables: Sequence[str] = DEFAULT_OBSERVABLES
+    observables: Sequence[str] | None = None
     realizations: int = 1
     seed: int = 0
     sweep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
@@ -68,7 +68,9 @@ class Experiment:
                 wanted = " or ".join(kind.__name__ for kind in allowed)
                 raise InputError(name, f"be {wanted}", f"was {shown(getattr(self, name))}")
         object.__setattr__(self, "times", check_times(self.times))
-        names = [self.observables] if isinstance(self.observables, str) else self.observables
+        names = self.observables
+        if names is None:
+            names = self.method.asks(self.model.coupling_axis)
         names = tuple(item.name for item in find_observables(names))
         object.__setattr__(self, "observables", names)
         realizations = integer("realizations", self.realizations, least=1)
@@ -78,7 +80,7 @@ class Experiment:
             raise InputError("thermodynamic", "be true or false", f"was {self.thermodynamic!r}")
         ensemble = (
             isinstance(self.model, RandomDicke)
-            and self.model.couplings.matrix() is None
+            and self.model.couplings.random
             and not self.thermodynamic
         )
         if self.realizations > 1 and not ensemble:

@@ -20,7 +20,9 @@ from opendicke.experiment.tables import (
     validated,
 )
 from opendicke.methods.base import AbstractMethod
+from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo
 from opendicke.methods.mean_field import MeanField
+from opendicke.methods.rate_equation import RateEquation
 from opendicke.methods.truncated_wigner import TruncatedWigner
 from opendicke.model import couplings as distributions
 from opendicke.model.checks import Array
@@ -29,7 +31,12 @@ from opendicke.model.state import Bloch, Configuration, Pattern, Polarized, Prod
 
 T = TypeVar("T")
 
-_KINDS: tuple[type[AbstractMethod], ...] = (MeanField, TruncatedWigner)
+_KINDS: tuple[type[AbstractMethod], ...] = (
+    MeanField,
+    TruncatedWigner,
+    RateEquation,
+    KineticMonteCarlo,
+)
 METHODS = {kind.kind: kind for kind in _KINDS}
 """Methods by their name in experiment files."""
 
@@ -155,8 +162,8 @@ def _couplings(table: Any, folder: Path) -> distributions.Couplings:
         given = "both" if table.path is not None else "neither"
         raise InputError("path", "be given, or `values`, one of them", f"{given} was")
     if table.values is not None:
-        return distributions.Fixed(table.values, table.strength)
-    return distributions.Fixed(str(folder / str(table.path)), table.strength)
+        return distributions.Fixed(table.values, table.strength, table.spread)
+    return distributions.Fixed(str(folder / str(table.path)), table.strength, table.spread)
 
 
 def _state(table: StateTable) -> ProductState:

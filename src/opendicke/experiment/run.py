@@ -76,7 +76,12 @@ def run(
         members = list(cells(experiment))
         problems = _problems(members, experiment, validity, bar)
         raws = _solve(members, problems, experiment.times, asked, bar)
-    provenance = provenance_of(identity, seed=experiment.seed, seconds=clock.perf_counter() - start)
+    provenance = provenance_of(
+        identity,
+        device=experiment.method.device(),
+        seed=experiment.seed,
+        seconds=clock.perf_counter() - start,
+    )
     _report(raws, members)
     dataset = to_dataset(
         raws, grid(experiment), asked, experiment.times, members[0].model, provenance

@@ -33,6 +33,7 @@ class UniformTable(Table):
 class BinaryTable(Table):
     kind: Literal["binary"]
     strength: float
+    spread: float = 0.0
 
 
 class DiscreteTable(Table):
@@ -47,6 +48,7 @@ class FixedTable(Table):
     path: str | None = None
     values: list[list[float]] | None = None
     strength: float | None = None
+    spread: float = 0.0
 
 
 CouplingsTable = Annotated[

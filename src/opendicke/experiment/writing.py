@@ -79,9 +79,13 @@ def _couplings_table(couplings: distributions.Couplings) -> dict[str, Any]:
             table["values"] = couplings.array.tolist()
         if couplings.strength is not None:
             table["strength"] = couplings.strength
+        if couplings.spread:
+            table["spread"] = couplings.spread
         return table
     for item in dataclasses.fields(couplings):
         value = getattr(couplings, item.name)
+        if item.name == "spread" and not value:
+            continue
         table[item.name] = list(value) if isinstance(value, tuple) else value
     return table
 

@@ -16,101 +16,27 @@ import numpy as np
 
 from opendicke.errors import InputError, nearest, shown
 from opendicke.measure.moments import Combine
-from opendicke.model.checks import Array, choice, numeric_array, real
+from opendicke.measure.terms import (
+    OF_MODES,
+    SCALARS,
+    CorrelationTerm,
+    EntropyTerm,
+    InteractionTerm,
+    IsingDistributionTerm,
+    IsingTerm,
+    PhotonPairTerm,
+    PhotonTerm,
+    ProbabilityTerm,
+    QuadratureTerm,
+    SpinPairTerm,
+    SpinTerm,
+    Term,
+)
+from opendicke.model.checks import Array, choice, numeric_array
+from opendicke.model.configurations import check_enumerable
 from opendicke.model.dicke import AXES, DickeModel
 from opendicke.model.ising import IsingModel
 
-
-@dataclass(frozen=True, eq=False)
-class SpinTerm:
-    r""":math:`\sum_j w_j \sigma^{axis}_j`; weights (…, N), or None for every spin by itself.
-
-    `axis` is one of the laboratory's "x", "y", "z".
-    """
-
-    axis: str
-    weights: Any = None
-
-
-@dataclass(frozen=True, eq=False)
-class PhotonTerm:
-    r""":math:`\sum_\lambda w_\lambda a^\dagger_\lambda a_\lambda`; weights (…, M) or None: each."""
-
-    weights: Any = None
-
-
-@dataclass(frozen=True, eq=False)
-class QuadratureTerm:
-    r""":math:`\sum_\lambda w_\lambda (a_\lambda + a^\dagger_\lambda)`; weights (…, M) or None."""
-
-    weights: Any = None
-
-
-@dataclass(frozen=True)
-class InteractionTerm:
-    r"""`scale` times :math:`\sum_{j\lambda} g_{j\lambda} Z_j (a_\lambda + a^\dagger_\lambda)`."""
-
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", real("scale", self.scale))
-
-
-@dataclass(frozen=True)
-class IsingTerm:
-    r"""`scale` times :math:`H_I = -\sum_{i\ne j,\lambda} \frac{\omega_\lambda g_{i\lambda}
-    g_{j\lambda}}{\omega_\lambda^2 + \Gamma_\lambda^2/4} Z_i Z_j`.
-
-    With `alone`, terms i = j are included as products of classical spins, which for Pauli matrices
-    would be constants: the energy that a classical flow with self-interaction conserves.
-    """
-
-    scale: float = 1.0
-    alone: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scale", real("scale", self.scale))
-
-
-@dataclass(frozen=True, eq=False)
-class SpinPairTerm:
-    r""":math:`\tfrac12\langle AB + BA\rangle` of two sums of spin components,
-
-    :math:`A = \sum_j w_j\sigma^a_j` and :math:`B = \sum_j v_j\sigma^b_j`, pairs of a spin with
-    itself included: :math:`(\sigma^a_j)^2 = 1`.
-
-    `axes` are (a, b) of the laboratory, `weights` w (…, N) and `others` v, w if left out.
-    """
-
-    axes: tuple[str, str]
-    weights: Any
-    others: Any = None
-
-    @property
-    def sums(self) -> tuple[SpinTerm, SpinTerm]:
-        """A and B."""
-        others = self.weights if self.others is None else self.others
-        return SpinTerm(self.axes[0], self.weights), SpinTerm(self.axes[1], others)
-
-
-@dataclass(frozen=True, eq=False)
-class PhotonPairTerm:
-    r""":math:`\sum_\lambda w_\lambda a^\dagger_\lambda a^\dagger_\lambda a_\lambda a_\lambda`;
-    weights (…, M) or None: each."""
-
-    weights: Any = None
-
-
-Term = (
-    SpinTerm
-    | PhotonTerm
-    | QuadratureTerm
-    | InteractionTerm
-    | IsingTerm
-    | SpinPairTerm
-    | PhotonPairTerm
-)
-_OF_MODES = (PhotonTerm, QuadratureTerm, InteractionTerm, PhotonPairTerm)
 Builder = Callable[[Any], Any]
 
 
@@ -232,14 +158,21 @@ class Observable:
         """Dimensions of a term's answer besides time."""
         if not isinstance(term, Term):
             raise InputError(f"observable {self.name}", "be made of terms", f"gave {shown(term)}")
-        if isinstance(term, _OF_MODES) and not model.modes:
+        if isinstance(term, OF_MODES) and not model.modes:
             raise InputError(
                 "observables",
                 "ask only for spins of an Ising model",
                 f"`{self.name}` asks for modes",
             )
-        if isinstance(term, (InteractionTerm, IsingTerm)):
+        if isinstance(term, SCALARS):
             return ()
+        if isinstance(term, IsingDistributionTerm):
+            return (term.bins,)
+        if isinstance(term, ProbabilityTerm):
+            check_enumerable(model.spins, f"`{self.name}` is asked for")
+            return (2**model.spins,)
+        if isinstance(term, CorrelationTerm):
+            return (model.spins, model.spins)
         if isinstance(term, SpinPairTerm):
             if term.weights is None:
                 raise InputError(f"observable {self.name}", "give its pairs weights", "gave none")
@@ -278,6 +211,10 @@ RESERVED = (
     "status",
     "step",
     "estimated_error",
+    "energy_bin",
+    "bin_energy",
+    "lowest_energy",
+    "configuration",
 )
 """Names that datasets use themselves."""
 
@@ -437,6 +374,30 @@ def spin_correlation(model: DickeModel | IsingModel) -> SpinPairTerm:
     """(1/N²) sum over j, k of ⟨Z_j Z_k⟩, j = k included, on the coupling axis."""
     axis = model.coupling_axis
     return SpinPairTerm((axis, axis), model.fractions)
+
+
+@observable(dims=("spin", "other_spin"), long_name="⟨ZZ⟩ of every pair of spins")
+def correlation_spin(model: DickeModel | IsingModel) -> CorrelationTerm:
+    """⟨Z_i Z_j⟩ on the coupling axis, i = j included."""
+    return CorrelationTerm()
+
+
+@observable(dims=("configuration",), long_name="probability of each configuration")
+def probability(model: DickeModel | IsingModel) -> ProbabilityTerm:
+    """p of all 2^N configurations along the coupling axis."""
+    return ProbabilityTerm()
+
+
+@observable(dims=("energy_bin",), long_name="distribution of the Ising energy H_I")
+def ising_energy_distribution(model: DickeModel | IsingModel) -> IsingDistributionTerm:
+    """Probability of H_I in 100 equal intervals (fiorelli2020, Fig. 2a, b)."""
+    return IsingDistributionTerm()
+
+
+@observable(long_name="entropy of the configurations")
+def entropy(model: DickeModel | IsingModel) -> EntropyTerm:
+    """−Σ p ln p, in nats: N ln 2 where all configurations are alike."""
+    return EntropyTerm()
 
 
 def _variance(square: Array, mean: Array) -> Array:

@@ -32,3 +32,5 @@ class Raw:
     message: str = ""
     numerics: dict[str, Any] = field(default_factory=dict)
     """Step, order, estimated error …: as resolved for this member."""
+    labels: Mapping[str, tuple[tuple[str, ...], Array]] = field(default_factory=dict)
+    """What labels this member's answers: dimensions and values, no time among them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -58,6 +60,14 @@ class AbstractMethod(ABC):
     stochastic: ClassVar[bool]
     starts: ClassVar[tuple[type, ...]] = (ProductState,)
     """Kinds of states from which the method can start."""
+
+    def asks(self, coupling_axis: str) -> tuple[str, ...]:
+        """Observables where the user names none, for a model with modes."""
+        return "sx", "sy", "sz", "photons"
+
+    def device(self) -> str:
+        """What computes, for provenance."""
+        return f"cpu ({os.cpu_count()} cores, {platform.machine()})"
 
     @abstractmethod
     def admits(self, model: DickeModel | IsingModel, state: ProductState | Ensemble) -> None:

@@ -9,15 +9,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from opendicke.measure.observables import (
+from opendicke.measure.observables import Observable
+from opendicke.measure.raw import Raw, Status
+from opendicke.measure.terms import (
     InteractionTerm,
     IsingTerm,
-    Observable,
     PhotonTerm,
     QuadratureTerm,
     SpinTerm,
 )
-from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
 from opendicke.methods.splitting import SCHEMES, checked
 from opendicke.model.checks import Array, real
@@ -76,6 +76,12 @@ class MeanField(AbstractMethod):
         order, step = checked(self.order, self.step)
         object.__setattr__(self, "order", order)
         object.__setattr__(self, "step", step)
+
+    def device(self) -> str:
+        """JAX's default device."""
+        from opendicke.methods.runtime import device_name
+
+        return device_name()
 
     def admits(self, model: DickeModel | IsingModel, state: ProductState | Ensemble) -> None:
         """Every model and every product state."""

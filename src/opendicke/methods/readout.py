@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from opendicke.measure.observables import (
+from opendicke.measure.observables import Observable
+from opendicke.measure.terms import (
     InteractionTerm,
     IsingTerm,
-    Observable,
     PhotonTerm,
     QuadratureTerm,
     SpinTerm,

@@ -12,12 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from opendicke.errors import InputError
 from opendicke.measure.moments import Statistic
+from opendicke.measure.raw import Status
 from opendicke.methods.base import Progress
 from opendicke.methods.parallel import in_order
 from opendicke.model.checks import Array, integer, real
@@ -86,6 +87,18 @@ def check_extent(
 _NUMBERED = 2**32 - 1
 
 
+class Followed(NamedTuple):
+    """Single trajectories of one problem."""
+
+    values: dict[str, Array]
+    """By observable, (T, …, n)."""
+    last: Any
+    """What another run can start from."""
+    ending: tuple[Status, str, dict[str, Any]]
+    """Status, message and numerics."""
+    labels: Mapping[str, tuple[tuple[str, ...], Array]] = {}
+
+
 class Worst(NamedTuple):
     """Where the standard error is largest, in units of the larger of 1 and the largest value."""
 
@@ -110,7 +123,7 @@ class Gathered(NamedTuple):
     """Whether the target was reached; true where there is none."""
 
 
-def gather(block: Block, extent: Extent, report: Progress) -> Gathered:
+def gather(block: Block, extent: Extent, report: Progress, at_once: int | None = None) -> Gathered:
     """Make trajectories until there are enough of them.
 
     Parameters
@@ -122,6 +135,8 @@ def gather(block: Block, extent: Extent, report: Progress) -> Gathered:
     report
         Progress: the share of the trajectories asked for, or of those that the target is expected
         to need.
+    at_once
+        Blocks at a time; by default as many as there are workers.
     """
     merged: Statistics | None = None
     made, most = 0, extent.most
@@ -130,7 +145,7 @@ def gather(block: Block, extent: Extent, report: Progress) -> Gathered:
     while True:
         starts = range(made, goal, extent.block)
         parts = ((first, min(extent.block, goal - first)) for first in starts)
-        for statistics in in_order(lambda part: block(*part), parts):
+        for statistics in in_order(lambda part: block(*part), parts, at_once):
             merged = statistics if merged is None else merge(merged, statistics)
             made += next(iter(statistics.values())).count
             shown = max(shown, min(1.0, made / needed))

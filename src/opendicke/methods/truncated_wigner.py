@@ -5,25 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 
 from opendicke.errors import InputError
-from opendicke.measure.observables import (
+from opendicke.measure.observables import Observable
+from opendicke.measure.raw import Raw, Status
+from opendicke.measure.terms import (
     InteractionTerm,
     IsingTerm,
-    Observable,
     PhotonPairTerm,
     PhotonTerm,
     QuadratureTerm,
     SpinPairTerm,
     SpinTerm,
 )
-from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
 from opendicke.methods.splitting import SCHEMES, checked
-from opendicke.methods.stochastic import Extent, Gathered, check_extent, gather
+from opendicke.methods.stochastic import Extent, Followed, Gathered, check_extent, gather
 from opendicke.model.blas import threads_for
 from opendicke.model.checks import Array, choice, real
 from opendicke.model.dicke import DickeModel
@@ -31,19 +31,6 @@ from opendicke.model.ensemble import Ensemble
 from opendicke.model.ising import IsingModel
 from opendicke.model.reduce import Problem
 from opendicke.model.state import ProductState
-
-
-class Followed(NamedTuple):
-    """Single trajectories of one problem."""
-
-    values: dict[str, Array]
-    """By observable, (T, …, n)."""
-    spins: Array
-    """At the last time in laboratory components, (n, N, 3)."""
-    amplitudes: Array
-    """At the last time, (n, M), complex."""
-    ending: tuple[Status, str, dict[str, Any]]
-    """Status, message and numerics."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +108,12 @@ class TruncatedWigner(AbstractMethod):
         order, step = checked(self.order, self.step)
         object.__setattr__(self, "order", order)
         object.__setattr__(self, "step", step)
+
+    def device(self) -> str:
+        """JAX's default device."""
+        from opendicke.methods.runtime import device_name
+
+        return device_name()
 
     def admits(self, model: DickeModel | IsingModel, state: ProductState | Ensemble) -> None:
         """Every finite model and every product state or ensemble."""
@@ -201,7 +194,7 @@ class TruncatedWigner(AbstractMethod):
         key: tuple[int, int],
         report: Progress,
     ) -> Followed:
-        """Single trajectories of one problem, with spins and amplitudes at the last time."""
+        """Single trajectories of one problem, with the ensemble they end in."""
         from opendicke.methods.parallel import side_by_side
 
         trajectories = self.prepared(problem, times, observables, key, each_spin=True)
@@ -228,7 +221,8 @@ class TruncatedWigner(AbstractMethod):
             status = Status.NOT_CONVERGED
             message = f"the step changes means by an estimated {choice.error:.2g}: {choice.reason}"
         ending = status, message, self._numerics(trajectories, choice)
-        return Followed(values, spins, amplitudes, ending)
+        before = problem.state.generation if isinstance(problem.state, Ensemble) else 0
+        return Followed(values, Ensemble(spins, amplitudes, before + 1), ending)
 
     def prepared(
         self,

@@ -19,10 +19,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from opendicke.measure.observables import (
+from opendicke.measure.observables import Observable
+from opendicke.measure.terms import (
     InteractionTerm,
     IsingTerm,
-    Observable,
     PhotonPairTerm,
     PhotonTerm,
     QuadratureTerm,

@@ -58,6 +58,11 @@ def scaled(values: Array, scale: float) -> Drawn:
     return Drawn(values * scale, values.T if signs else None)
 
 
+def spread_out(drawn: Drawn, spread: float, variates: Array) -> Drawn:
+    """Every coupling times 1 + spread·u, u uniform in [−1, 1] from variates (mode, spin)."""
+    return drawn._replace(couplings=drawn.couplings * (1 + spread * (2 * variates.T - 1)))
+
+
 @dataclass(frozen=True)
 class Couplings(ABC):
     """A distribution of couplings. A new one defines `draw`; it holds settings only."""
@@ -80,13 +85,19 @@ class Couplings(ABC):
         """The complaint that there is no thermodynamic limit."""
         return InputError(
             "couplings",
-            "be Binary, Discrete or Fixed with a strength, for a thermodynamic limit in groups",
+            "be Binary, Discrete or Fixed with a strength and without spread, for a "
+            "thermodynamic limit in groups",
             f"was {self!r}",
         )
 
     def matrix(self) -> Matrix | None:
-        """The fixed matrix behind the distribution, if there is no randomness."""
+        """The fixed matrix behind the distribution, if there is one."""
         return None
+
+    @property
+    def random(self) -> bool:
+        """Whether one draw differs from another."""
+        return True
 
 
 @dataclass(frozen=True)
@@ -130,18 +141,29 @@ class Uniform(Couplings):
 class Binary(Couplings):
     r"""Couplings :math:`g_0 G_{\lambda j}/\sqrt N`, G = ±1 equally likely (carollo2021 Eq. (2)).
 
-    `strength` is g₀, in units of energy; the signs are the patterns.
+    `strength` is g₀, in units of energy; the signs are the patterns. With a `spread` below 1 each
+    coupling is multiplied by a number uniform in [1 − spread, 1 + spread], so that no two spins
+    are alike.
     """
 
     strength: float
+    spread: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "strength", real("strength", self.strength))
+        object.__setattr__(self, "spread", _spread(self.spread))
 
     def draw(self, variates: Array, frequencies: Array) -> Drawn:
-        return self.levels().draw(variates)
+        drawn = self._signs().draw(variates)
+        # The variate's half says the sign, its place within the half the size.
+        return spread_out(drawn, self.spread, 2 * variates % 1) if self.spread else drawn
 
     def levels(self) -> Levels:
+        if self.spread:
+            raise self.no_limit()
+        return self._signs()
+
+    def _signs(self) -> Levels:
         return Levels(self.strength, np.array([1.0, -1.0]), np.array([0.5, 0.5]))
 
 
@@ -195,10 +217,14 @@ class Fixed(Couplings):
         images of one size: each is one pattern and one mode, dark pixels +1, light pixels −1.
     strength : float, optional
         If given, couplings are :math:`g_0\,\mathrm{values}/\sqrt N` (carollo2021 Eq. (2)).
+    spread : float
+        Below 1: every coupling is multiplied by a number uniform in [1 − spread, 1 + spread], the
+        only thing that differs between draws.
     """
 
     values: Any
     strength: float | None = None
+    spread: float = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.values, (str, bytes, PathLike)):
@@ -219,6 +245,12 @@ class Fixed(Couplings):
         object.__setattr__(self, "_matrix", Matrix(frozen(array), matrix.lattice, matrix.names))
         if self.strength is not None:
             object.__setattr__(self, "strength", real("strength", self.strength))
+        object.__setattr__(self, "spread", _spread(self.spread))
+
+    @property
+    def random(self) -> bool:
+        """Whether there is a spread."""
+        return self.spread > 0
 
     @property
     def path(self) -> str | None:
@@ -232,7 +264,8 @@ class Fixed(Couplings):
 
     def draw(self, variates: Array, frequencies: Array) -> Drawn:
         scale = 1.0 if self.strength is None else self.strength / np.sqrt(len(self.array))
-        return scaled(self.array, scale)
+        drawn = scaled(self.array, scale)
+        return spread_out(drawn, self.spread, variates) if self.spread else drawn
 
     def matrix(self) -> Matrix:
         made: Matrix = vars(self)["_matrix"]
@@ -240,4 +273,14 @@ class Fixed(Couplings):
 
     def __repr__(self) -> str:
         what = repr(self.path) if self.path else f"array of shape {self.array.shape}"
-        return f"Fixed({what}, strength={self.strength})"
+        spread = f", spread={self.spread:g}" if self.spread else ""
+        return f"Fixed({what}, strength={self.strength}{spread})"
+
+
+def _spread(value: object) -> float:
+    spread = real("spread", value, least=0)
+    if spread >= 1:
+        raise InputError(
+            "spread", "be below 1, so that no coupling changes its sign", f"was {value}"
+        )
+    return spread

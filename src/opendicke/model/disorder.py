@@ -98,7 +98,7 @@ class RandomDicke:
         assert self.modes is not None
         matrix = self.couplings.matrix()
         affordable_couplings(self.spins, self.modes)
-        if matrix is None:
+        if self.couplings.random:
             variates = disorder_variates(seed, realization, self.spins, self.modes)
         else:
             variates = np.empty((self.modes, self.spins))
@@ -129,7 +129,7 @@ class RandomDicke:
         field = float(np.ravel(self.field)[0])
         if isinstance(self.couplings, Fixed):
             strength = self.couplings.strength
-            if strength is None:
+            if strength is None or self.couplings.random:
                 raise self.couplings.no_limit()
             values, inverse = np.unique(self.couplings.array, axis=0, return_inverse=True)
             counts = np.bincount(np.ravel(inverse))

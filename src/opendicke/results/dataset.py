@@ -74,6 +74,9 @@ def to_dataset(
             variables[f"{item.name}_stderr"] = xr.Variable(dims, errors, attributes)
         for dim, size in zip(item.dims, stacked.shape[len(names) + 1 :], strict=True):
             coordinates.setdefault(dim, xr.Variable((dim,), np.arange(size)))
+    for name, (label_dims, first) in raws[0].labels.items():
+        values = np.stack([raw.labels[name][1] for raw in raws]).reshape(*extents, *first.shape)
+        coordinates[name] = xr.Variable((*names, *label_dims), values, _LABELS[name])
     if "pattern" in coordinates and model.pattern_names is not None:
         coordinates["pattern_name"] = words("pattern", model.pattern_names)
     variables |= _member_variables(raws, names, extents)
@@ -85,6 +88,15 @@ def to_dataset(
         dataset.attrs[name] = value if isinstance(value, (str, int, float)) else as_json(value)
     dataset.attrs["numerics"] = as_json(_numerics(raws))
     return dataset
+
+
+_LABELS = {
+    "bin_energy": {
+        "long_name": "middle of the interval of the Ising energy H_I",
+        "units": "energy",
+    },
+    "lowest_energy": {"long_name": "lowest Ising energy H_I", "units": "energy"},
+}
 
 
 def words(dim: str, values: Sequence[str], attributes: Mapping[str, Any] | None = None) -> Any:

@@ -1,0 +1,42 @@
+"""Equal intervals of the Ising energy, for distributions over them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from opendicke.model.checks import Array
+from opendicke.model.configurations import RANGE, energy_range
+from opendicke.model.dicke import DickeModel
+from opendicke.model.ising import IsingModel
+
+
+class EnergyBins(NamedTuple):
+    """Equal intervals that hold the energies H_I of all configurations."""
+
+    lowest: float
+    highest: float
+    count: int
+    exact: bool
+    """Whether both ends are energies of configurations, not bounds."""
+
+    @property
+    def centres(self) -> Array:
+        """Middle of each interval, (count,)."""
+        width = (self.highest - self.lowest) / self.count
+        return self.lowest + (np.arange(self.count) + 0.5) * width
+
+    def of(self, energies: Array) -> Array:
+        """Number of the interval of each energy."""
+        span = self.highest - self.lowest
+        if span <= 0:
+            return np.zeros(np.shape(energies), np.int64)
+        places = ((energies - self.lowest) * (self.count / span)).astype(np.int64)
+        return np.asarray(np.clip(places, 0, self.count - 1))
+
+
+def energy_bins(model: DickeModel | IsingModel, count: int) -> EnergyBins:
+    """Intervals from the lowest to the highest Ising energy of a model, or bounds of them."""
+    lowest, highest = energy_range(model)
+    return EnergyBins(lowest, highest, count, model.spins <= RANGE)

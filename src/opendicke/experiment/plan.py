@@ -12,6 +12,7 @@ import xarray as xr
 
 from opendicke.experiment.experiment import Experiment, replace_at
 from opendicke.measure.observables import RESERVED, find_observables
+from opendicke.measure.terms import IsingDistributionTerm
 from opendicke.methods.base import AbstractMethod
 from opendicke.model.checks import affordable
 from opendicke.model.dicke import DickeModel
@@ -66,7 +67,14 @@ def check_memory(experiment: Experiment) -> None:
     for spins, modes in sizes:
         rows = _rows(experiment, spins, modes)
         affordable_couplings(rows, modes)
-        extents = {"spin": rows, "mode": modes, "pattern": modes}
+        extents = {
+            "spin": rows,
+            "other_spin": rows,
+            "mode": modes,
+            "pattern": modes,
+            "energy_bin": IsingDistributionTerm().bins,
+            "configuration": 2 ** min(rows, 60),
+        }
         answers = sum(math.prod(extents.get(dim, 1) for dim in item.dims) for item in asked)
         total += BYTES_PER_COUPLING * rows * modes + 16 * times * answers
     most_spins, most_modes = map(max, zip(*sizes, strict=True))

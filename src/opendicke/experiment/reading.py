@@ -218,7 +218,17 @@ def _times(table: TimesTable | list[float]) -> Array:
             f"be at a finite distance from `start` ({table.start:g})",
             f"was {table.stop:g}",
         )
-    return np.linspace(table.start, table.stop, table.points)
+    if table.first is None:
+        return np.linspace(table.start, table.stop, table.points)
+    span = table.stop - table.start
+    if not 0 < table.first < span:
+        raise InputError(
+            "times.first", f"lie between 0 and `stop` − `start` ({span:g})", f"was {table.first:g}"
+        )
+    if table.points < 3:
+        raise InputError("times.points", "be at least 3 with `first`", f"was {table.points}")
+    later = np.geomspace(table.first, span, table.points - 1)
+    return np.concatenate([[table.start], table.start + later])
 
 
 def _method(settings: dict[str, Any]) -> AbstractMethod:

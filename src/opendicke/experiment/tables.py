@@ -86,6 +86,7 @@ class TimesTable(Table):
     start: float = 0.0
     stop: float
     points: int
+    first: float | None = None
 
 
 def method_table(method: type[AbstractMethod]) -> type[Table]:

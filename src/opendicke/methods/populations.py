@@ -10,6 +10,7 @@ have no value here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -135,19 +136,46 @@ class Readout:
             made[item.name] = np.asarray(parts[0] if item.combine is None else np.stack(parts))
         return made
 
-    def averages(self, population: Population) -> dict[str, Array]:
-        """Over all configurations with their probabilities: by observable."""
-        made = {}
+    @property
+    def linear(self) -> bool:
+        """Whether all terms are averages over configurations, linear in the probabilities."""
+        return all(
+            isinstance(term, OF_CONFIGURATIONS)
+            for item in self.observables
+            for term in item.terms(self.model)
+        )
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that `averages` returns."""
+        return sum(
+            len(item.parts(self.model)) * math.prod(item.shape(self.model))
+            for item in self.observables
+        )
+
+    def averages(self, population: Population) -> Array:
+        """Parts of all observables over all configurations with their probabilities, in a row."""
+        parts = [
+            np.ravel(sum(self._average(term, population) for term in part))
+            for item in self.observables
+            for part in item.parts(self.model)
+        ]
+        return np.concatenate(parts)
+
+    def answers(self, averages: Array) -> dict[str, Array]:
+        """By observable (T, …), from the averages (T, numbers) of all times."""
+        made, place = {}, 0
         for item in self.observables:
-            parts = [
-                np.asarray(sum(self._average(term, population) for term in part))
-                for part in item.parts(self.model)
-            ]
+            shape = item.shape(self.model)
+            size, count = math.prod(shape), len(item.parts(self.model))
+            taken = averages[:, place : place + count * size]
+            place += count * size
+            parts = np.moveaxis(taken.reshape(len(averages), count, *shape), 1, 0)
             if item.combine is None:
-                made[item.name] = parts[0]
+                made[item.name] = np.ascontiguousarray(parts[0])
             else:
                 with np.errstate(all="ignore"):
-                    made[item.name] = np.asarray(item.combine(*(each[None] for each in parts)))[0]
+                    made[item.name] = np.asarray(item.combine(*parts))
         return made
 
     def _value(self, term: Term, sigma: Array, forces: Array) -> Any:

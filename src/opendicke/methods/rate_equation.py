@@ -23,6 +23,8 @@ from opendicke.model.reduce import Problem
 from opendicke.model.state import ProductState
 
 MOST_SPINS = 26
+_FEW_NUMBERS = 10_000
+"""Averages that are taken of every polynomial of the expansion rather than at every time."""
 _VECTORS = 10
 """Probability vectors besides the rates, at most."""
 
@@ -127,7 +129,7 @@ class RateEquation(AbstractMethod):
         readout = Readout(model, observables)
         found = stationary(generator, self.tolerance, report)
         population = Population(model).at(found.probabilities)
-        answers = {name: value[None] for name, value in readout.averages(population).items()}
+        answers = readout.answers(readout.averages(population)[None])
         status, message = Status.OK, ""
         if not found.converged:
             status = Status.NOT_CONVERGED
@@ -145,21 +147,28 @@ class RateEquation(AbstractMethod):
         observables: tuple[Observable, ...],
         report: Progress,
     ) -> Raw:
-        from opendicke.methods.propagation import propagate
+        from opendicke.methods.propagation import expectations, propagate
 
         model = _dicke(problem)
         generator, numerics = _generator(model, self.tolerance)
         readout, population = Readout(model, observables), Population(model)
-        answers: list[dict[str, Array]] = []
 
-        def visit(number: int, probabilities: Array) -> None:
-            answers.append(readout.averages(population.at(probabilities)))
+        def measure(probabilities: Array) -> Array:
+            return readout.averages(population.at(probabilities))
 
-        elapsed = times - times[0]
-        done = propagate(
-            generator, initial_probabilities(problem), elapsed, self.tolerance, visit, report
-        )
-        values = {name: np.stack([each[name] for each in answers]) for name in answers[0]}
+        elapsed, start = times - times[0], initial_probabilities(problem)
+        if readout.linear and readout.numbers <= _FEW_NUMBERS:
+            averages, done = expectations(
+                generator, start, elapsed, self.tolerance, measure, report
+            )
+        else:
+            averages = np.empty((len(times), readout.numbers))
+
+            def visit(number: int, probabilities: Array) -> None:
+                averages[number] = measure(probabilities)
+
+            done = propagate(generator, start, elapsed, self.tolerance, visit, report)
+        values = readout.answers(averages)
         status, message = Status.OK, ""
         if not all(np.isfinite(value).any() for value in values.values() if value.size):
             status, message = Status.NOT_FINITE, "probabilities are not finite"
@@ -189,7 +198,7 @@ def _generator(model: DickeModel, tolerance: float) -> tuple[Any, dict[str, Any]
     from opendicke.physics.configuration_rates import energy_weights
 
     rates = rates_of(model)
-    generator = Generator.from_tables(rates, model.couplings, energy_weights(model))
+    generator = Generator.tabulated(rates, model.couplings, energy_weights(model))
     return generator, dict(rates.report)
 
 

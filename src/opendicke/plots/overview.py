@@ -7,12 +7,15 @@ from typing import Any
 import xarray as xr
 
 from opendicke.plots.curves import curves
+from opendicke.plots.energy import energies, shows_energies
 from opendicke.plots.phase_diagram import is_phase_diagram, phase_diagram
 from opendicke.plots.retrieval import retrieval, shows_retrieval
 
 
 def overview(dataset: xr.Dataset) -> Any:
-    """The figure of a phase diagram or of a memory where the dataset is one, else curves."""
+    """The figure of a phase diagram, a memory or a cooling where there is one, else curves."""
     if is_phase_diagram(dataset):
         return phase_diagram(dataset)
+    if shows_energies(dataset):
+        return energies(dataset)
     return retrieval(dataset) if shows_retrieval(dataset) else curves(dataset)

@@ -75,7 +75,7 @@ def to_dataset(
         for dim, size in zip(item.dims, stacked.shape[len(names) + 1 :], strict=True):
             coordinates.setdefault(dim, xr.Variable((dim,), np.arange(size)))
     for name, (label_dims, first) in raws[0].labels.items():
-        values = np.stack([raw.labels[name][1] for raw in raws]).reshape(*extents, *first.shape)
+        values = np.stack([raw.labels[name][1] for raw in raws]).reshape((*extents, *first.shape))
         coordinates[name] = xr.Variable((*names, *label_dims), values, _LABELS[name])
     if "pattern" in coordinates and model.pattern_names is not None:
         coordinates["pattern_name"] = words("pattern", model.pattern_names)
@@ -130,7 +130,7 @@ def _member_variables(
     variables: dict[str, Any] = {"status": xr.Variable(names, status, flags)}
     labels = {
         "step": "longest time step",
-        "estimated_error": "estimated error of the time step, largest over the observables",
+        "estimated_error": "estimated numerical error, largest over the observables",
     }
     for name, label in labels.items():
         if all(name in raw.numerics for raw in raws):

@@ -25,7 +25,7 @@ from opendicke.model.keys import trajectory_words
 from opendicke.model.reduce import Problem
 from opendicke.model.state import ProductState
 
-SAMPLERS = ("automatic", "rejection-free", "windowed", "rejection")
+SAMPLERS = ("automatic", "rejection-free", "windowed", "plain")
 _CHAINS = 64
 """Trajectories in a block, where the memory allows."""
 _BYTES = 2**26
@@ -53,7 +53,7 @@ class KineticMonteCarlo(AbstractMethod):
     target_stderr : float, optional
         Go on until every standard error of every observable at every time is at most this,
         absolute for values below 1 and relative to the largest value otherwise.
-    sampler : {"automatic", "rejection-free", "windowed", "rejection"}
+    sampler : {"automatic", "rejection-free", "windowed", "plain"}
         How the next event is found: from all rates anew after each event; from bounds that hold
         while the modes' forces stay within a window; or from bounds that hold always. All three
         are exact; "automatic" takes the one that needs the fewest operations.
@@ -230,7 +230,6 @@ class _Run:
         observables: tuple[Observable, ...],
         key: tuple[int, int],
     ) -> None:
-        from opendicke.methods.chains import Chains
         from opendicke.methods.strong_coupling import initial_up, rates_of
 
         model = problem.model
@@ -245,7 +244,7 @@ class _Run:
         sampler = method.sampler
         self._chains = {}
         for factor, each in models.items():
-            self._chains[factor] = Chains(each, rates_of(each), sampler)
+            self._chains[factor] = _chains(each, sampler, self._up)
         first = self._first_damping()
         self.labels = self._readouts[first].labels()
         self.numerics: dict[str, Any] = dict(rates_of(models[first]).report)
@@ -288,11 +287,11 @@ class _Run:
     def _visits(self, first: int, count: int) -> Any:
         """(k, configurations, readout) at every output time."""
         state = self._chains[self._first_damping()].start(
-            self._start(first, count), self._words, first, float(self.times[0])
+            self._start(first, count), self._words, first, time=float(self.times[0])
         )
         for place in range(len(self.times)):
             for stage in self._stages_into(place):
-                self._chains[stage.damping].advance(state, stage.until, stage.field**2)
+                self._chains[stage.damping].advance(state, stage.until, factor=stage.field**2)
             yield place, state.spins, self._readouts[stage.damping]
 
     def statistics(self, first: int, count: int) -> dict[str, Statistic]:
@@ -319,6 +318,19 @@ class _Run:
                 answers[name].append(np.moveaxis(value, 0, -1))
             last = np.array(spins)
         return {name: np.stack(each) for name, each in answers.items()}, last
+
+
+def _chains(model: DickeModel, sampler: str, up: Array) -> Any:
+    """Chains of a model by a sampler, or by the one that suits it."""
+    from opendicke.methods.chains import Chains, sampling
+    from opendicke.methods.strong_coupling import rates_of
+    from opendicke.physics.configuration_rates import energy_weights
+
+    rates, weights = rates_of(model), energy_weights(model)
+    if sampler == "automatic":
+        likely = np.where(up >= 0.5, 1, -1).astype(np.int8)
+        sampler = sampling(rates, model.couplings, weights, likely)
+    return Chains(rates, model.couplings, weights, sampler)
 
 
 def _over_times(parts: list[Any]) -> Statistic:

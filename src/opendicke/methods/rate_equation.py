@@ -187,9 +187,9 @@ def _dicke(problem: Problem) -> DickeModel:
     return problem.model
 
 
-def _memory(spins: int) -> float:
+def _memory(spins: int) -> int:
     """Bytes of the rates, half of them stored, and of the vectors."""
-    return (spins * 2.0 ** (spins - 1) + _VECTORS * 2.0**spins) * 8
+    return (spins * 2 ** (spins - 1) + _VECTORS * 2**spins) * 8
 
 
 def _generator(model: DickeModel, tolerance: float) -> tuple[Any, dict[str, Any]]:

@@ -17,26 +17,26 @@ class EnergyBins(NamedTuple):
 
     lowest: float
     highest: float
-    count: int
+    number: int
     exact: bool
     """Whether both ends are energies of configurations, not bounds."""
 
     @property
     def centres(self) -> Array:
         """Middle of each interval, (count,)."""
-        width = (self.highest - self.lowest) / self.count
-        return self.lowest + (np.arange(self.count) + 0.5) * width
+        width = (self.highest - self.lowest) / self.number
+        return self.lowest + (np.arange(self.number) + 0.5) * width
 
     def of(self, energies: Array) -> Array:
         """Number of the interval of each energy."""
         span = self.highest - self.lowest
         if span <= 0:
             return np.zeros(np.shape(energies), np.int64)
-        places = ((energies - self.lowest) * (self.count / span)).astype(np.int64)
-        return np.asarray(np.clip(places, 0, self.count - 1))
+        places = ((energies - self.lowest) * (self.number / span)).astype(np.int64)
+        return np.asarray(np.clip(places, 0, self.number - 1))
 
 
-def energy_bins(model: DickeModel | IsingModel, count: int) -> EnergyBins:
+def energy_bins(model: DickeModel | IsingModel, number: int) -> EnergyBins:
     """Intervals from the lowest to the highest Ising energy of a model, or bounds of them."""
     lowest, highest = energy_range(model)
-    return EnergyBins(lowest, highest, count, model.spins <= RANGE)
+    return EnergyBins(lowest, highest, number, model.spins <= RANGE)

@@ -20,7 +20,8 @@ def energy_weights(model: DickeModel) -> Array:
     (\sigma_i S_\lambda - g_{i\lambda})` with :math:`S_\lambda = \sum_l g_{l\lambda}\sigma_l`.
     """
     size = 4 * model.frequencies**2 + model.damping**2
-    return np.divide(16 * model.frequencies, size, out=np.zeros_like(size), where=size > 0)
+    weights = np.divide(16 * model.frequencies, size, out=np.zeros_like(size), where=size > 0)
+    return np.asarray(weights)
 
 
 def flip_energies(model: DickeModel, sigma: Array) -> Array:

@@ -30,15 +30,37 @@ if TYPE_CHECKING:
     from opendicke.methods.mean_field import MeanField
     from opendicke.methods.rate_equation import RateEquation
     from opendicke.methods.truncated_wigner import TruncatedWigner
+    from opendicke.model.configurations import configuration_index, configurations, energy_scale
     from opendicke.model.couplings import Binary, Discrete, Fixed, Gaussian, Uniform
     from opendicke.model.dicke import DickeModel
     from opendicke.model.disorder import RandomDicke
     from opendicke.model.ensemble import Ensemble
+    from opendicke.model.ground_states import GroundStates, ground_states
     from opendicke.model.ising import IsingModel, eliminate
     from opendicke.model.reduce import Problem, reduce
     from opendicke.model.state import ProductState
+    from opendicke.physics.balance import (
+        Temperature,
+        balance_residual,
+        entropy_production,
+        kolmogorov_ratio,
+        temperature_of_distribution,
+        temperature_of_rates,
+        two_spin_ratio,
+    )
+    from opendicke.physics.coherence_times import coherence_times, pair_decays
     from opendicke.physics.configuration_rates import flip_rate
+    from opendicke.physics.flip_rates import flip_rates
     from opendicke.physics.motion import Motion
+    from opendicke.physics.rate_limits import (
+        Dephasing,
+        crossing,
+        dephasing_model,
+        gaussian_rates,
+        inverse_temperature,
+        lorentzian_rates,
+        power_law_rates,
+    )
     from opendicke.physics.retrieval import (
         critical_coupling,
         retrieval_occupation,
@@ -72,6 +94,7 @@ __version__ = _version("opendicke")
 _HOME = {
     "Binary": "model.couplings",
     "CorrelationTerm": "measure.terms",
+    "Dephasing": "physics.rate_limits",
     "DickeModel": "model.dicke",
     "Discrete": "model.couplings",
     "Ensemble": "model.ensemble",
@@ -79,6 +102,7 @@ _HOME = {
     "Experiment": "experiment.experiment",
     "Fixed": "model.couplings",
     "Gaussian": "model.couplings",
+    "GroundStates": "model.ground_states",
     "InputError": "errors",
     "InteractionTerm": "measure.terms",
     "IntermediateRegime": "physics.windows",
@@ -88,9 +112,6 @@ _HOME = {
     "JointMoments": "measure.moments",
     "KeptPatterns": "physics.windows",
     "KineticMonteCarlo": "methods.kinetic_monte_carlo",
-    "RateEquation": "methods.rate_equation",
-    "stationary": "solving",
-    "flip_rate": "physics.configuration_rates",
     "MeanField": "methods.mean_field",
     "Moments": "measure.moments",
     "Motion": "physics.motion",
@@ -101,29 +122,48 @@ _HOME = {
     "ProductState": "model.state",
     "QuadratureTerm": "measure.terms",
     "RandomDicke": "model.disorder",
+    "RateEquation": "methods.rate_equation",
     "Spectrum": "physics.stability",
     "SpinPairTerm": "measure.terms",
     "SpinTerm": "measure.terms",
     "StationaryState": "physics.stationary",
     "StoreError": "errors",
+    "Temperature": "physics.balance",
     "TheoremConstants": "physics.theorem",
     "TruncatedWigner": "methods.truncated_wigner",
     "Uniform": "model.couplings",
     "ValidityError": "errors",
     "ValidityWarning": "errors",
     "assess": "solving",
+    "balance_residual": "physics.balance",
+    "coherence_times": "physics.coherence_times",
+    "configuration_index": "model.configurations",
+    "configurations": "model.configurations",
     "critical_coupling": "physics.retrieval",
+    "crossing": "physics.rate_limits",
+    "dephasing_model": "physics.rate_limits",
     "eliminate": "model.ising",
+    "energy_scale": "model.configurations",
+    "entropy_production": "physics.balance",
     "find_observables": "measure.observables",
+    "flip_rate": "physics.configuration_rates",
+    "flip_rates": "physics.flip_rates",
+    "gaussian_rates": "physics.rate_limits",
+    "ground_states": "model.ground_states",
     "instability_windows": "physics.windows",
     "intermediate_regime": "physics.windows",
+    "inverse_temperature": "physics.rate_limits",
     "is_stable": "physics.stability",
     "jacobian": "physics.stability",
     "kept_patterns": "physics.windows",
     "known_observables": "measure.observables",
+    "kolmogorov_ratio": "physics.balance",
     "load": "results.store",
+    "lorentzian_rates": "physics.rate_limits",
     "observable": "measure.observables",
+    "pair_decays": "physics.coherence_times",
     "phase_diagram": "experiment.phase_diagram",
+    "power_law_rates": "physics.rate_limits",
     "reduce": "model.reduce",
     "retrieval_growth": "physics.windows",
     "retrieval_occupation": "physics.retrieval",
@@ -134,9 +174,13 @@ _HOME = {
     "solve": "solving",
     "spectrum": "physics.stability",
     "stable_intervals": "physics.stability",
+    "stationary": "solving",
     "stationary_states": "physics.search",
+    "temperature_of_distribution": "physics.balance",
+    "temperature_of_rates": "physics.balance",
     "theorem_constants": "physics.theorem",
     "trajectories": "solving",
+    "two_spin_ratio": "physics.balance",
 }
 
 __all__ = ["__version__", *_HOME]

@@ -322,12 +322,14 @@ class _Run:
 
 def _chains(model: DickeModel, sampler: str, up: Array) -> Any:
     """Chains of a model by a sampler, or by the one that suits it."""
-    from opendicke.methods.chains import Chains, sampling
+    from opendicke.methods.chains import Chains
     from opendicke.methods.strong_coupling import rates_of
     from opendicke.physics.configuration_rates import energy_weights
 
     rates, weights = rates_of(model), energy_weights(model)
     if sampler == "automatic":
+        from opendicke.methods.chains import sampling
+
         likely = np.where(up >= 0.5, 1, -1).astype(np.int8)
         sampler = sampling(rates, model.couplings, weights, likely)
     return Chains(rates, model.couplings, weights, sampler)

@@ -1,0 +1,326 @@
+"""Kinetic Monte Carlo by thinning: bounds of all rates that hold over a window of the fields.
+
+As long as the fields S_λ = Σ_l g_lλ σ_l stay in a window, the energy of every spin stays in an
+interval, over which its rate has a bound. Spins are tried at the rate of their bounds, by a binary
+tree of sums, and flip with the share that their true rate has of the bound: exact for any window.
+The widest window bounds each rate by its largest value at all (plain rejection), the narrowest by
+little more than itself (rejection-free). In between, a chain sees what rejections and new windows
+cost it, and narrows or widens its window; it looks at its own past alone, so that this is exact, too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from opendicke.methods.chain_state import LIFE
+from opendicke.methods.rate_bounds import rate_bound, rate_from, row_bounds, weighted
+from opendicke.methods.streams import uniform, waiting
+from opendicke.methods.sum_tree import empty, replace, select, sum_up
+from opendicke.model.checks import Array
+
+FINEST = 40
+DEPTH = 12
+"""Inner windows; each is a quarter as wide as the one around it."""
+_BYTES = 2**26
+_MOST_ROWS = 4096
+SINGLE = 1.0 + 3e-7
+"""What rounding to single precision may take off a bound."""
+_LEAST = 1e-45
+_PRICE, _PRICE_SPIN = 1.0, 0.01
+_NOTABLE = 64.0
+_LOOSE = 4.0
+_TOGETHER = 64
+PATIENCE = 8.0
+
+
+class Workspace(NamedTuple):
+    """What chains of one block use in turn: the tree of one, and the bounds of windows seen.
+
+    `leaves`, `sums`, `tree` as in `sum_tree`; `bounds` (W, 2, N) over the windows ±`cell` (W,) of the halving `level` (W,), of
+    single precision, with `pieces` (W, 2, N) of the table in which they begin; `made` (1,) windows
+    computed so far; `members` (DEPTH + 1, N) spins whose bounds hold over inner windows, and
+    `held` (N,) these bounds; `order` (N,) spins by size of coupling; `most` (L,) scratch.
+    """
+
+    leaves: Array
+    sums: Array
+    tree: Array
+    bounds: Array
+    pieces: Array
+    level: Array
+    cell: Array
+    made: Array
+    members: Array
+    held: Array
+    order: Array
+    most: Array
+
+
+def workspace(couplings: Array, rows_of: Array, nodes: int) -> Workspace:
+    """Empty workspace of a block of chains."""
+    spins = len(couplings)
+    # A power of two.
+    rows = 1 << int(np.clip(_BYTES // (16 * spins), 8, _MOST_ROWS)).bit_length() - 1
+    return Workspace(
+        *empty(spins),
+        np.zeros((rows, 2, spins), dtype=np.float32),
+        np.zeros((rows, 2, spins), dtype=np.int32),
+        np.full(rows, -1, dtype=np.int64),
+        np.zeros(rows, dtype=np.int64),
+        np.zeros(1, dtype=np.int64),
+        np.zeros((DEPTH + 1, spins), dtype=np.int32),
+        np.zeros(spins),
+        np.lexsort((np.abs(couplings[:, 0]), rows_of)),
+        np.zeros(nodes),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _compute(arrays, peaks, couplings, strength, own, work, place, width, level, size):  # type: ignore[no-untyped-def]
+    """Bounds over the windows ±size of one mode, both signs of a spin.
+
+    Spins of nearly the same |g| that interpolate between the same rows take one search together:
+    as many as widen the range of energies by less than a quarter.
+    """
+    work.level[place], work.cell[place] = level, size
+    work.made[0] += 1
+    order, most, first = work.order, work.most, arrays.first
+    count = len(couplings)
+    alike = 1.0 + 0.25 / (size + 1.0)
+    start = 0
+    while start < count:
+        least = abs(couplings[order[start]])
+        row, stop = first[order[start]], start + 1
+        while (
+            stop < count
+            and stop < start + _TOGETHER
+            and first[order[stop]] == row
+            and abs(couplings[order[stop]]) <= alike * least
+        ):
+            stop += 1
+        largest = abs(couplings[order[stop - 1]])
+        for side in range(2):
+            middle = size * width if side == 0 else -size * width
+            # Corners of c·|g|·S, and what c·g² takes off.
+            low, high = np.inf, -np.inf
+            for g in (least, largest):
+                for field in (middle - width, middle + width):
+                    energy = strength * g * field
+                    low, high = min(low, energy), max(high, energy)
+            inner, outer = strength * least * least, strength * largest * largest
+            low, high = low - max(inner, outer), high - min(inner, outer)
+            piece = row_bounds(arrays, peaks, row, low, high, most)
+            for k in range(start, stop):
+                spin = order[k]
+                bound = weighted(arrays.weights, spin, most)
+                into = side if couplings[spin] >= 0.0 else 1 - side
+                work.pieces[place, into, spin] = piece
+                work.bounds[place, into, spin] = bound * SINGLE + (_LEAST if bound > 0.0 else 0.0)
+        start = stop
+
+
+@njit(inline="always")
+def _place(rows, level, size):  # type: ignore[no-untyped-def]
+    """Where the bounds of a window belong, `rows` a power of two."""
+    mixed = np.uint64(size * 64 + level) * np.uint64(0x9E3779B97F4A7C15)
+    return int((mixed >> np.uint64(32)) & np.uint64(rows - 1))
+
+
+@njit(cache=True, nogil=True)
+def _fill(leaves: Array, sums: Array, tree: Array, spins: Array, plus: Array, minus: Array) -> None:
+    """The tree over the bounds of all spins."""
+    for i in range(len(spins)):
+        high, low = plus[i], minus[i]
+        leaves[i] = high if spins[i] > 0 else low
+    sum_up(leaves, sums, tree)
+
+
+@njit(cache=True, nogil=True)
+def _inside(arrays, peaks, slope, own, spin, value, middle, reach, most):  # type: ignore[no-untyped-def]
+    """Bound of a spin of sign `value` while the field is within `reach` of `middle`."""
+    centre, wide = value * slope * middle - own, abs(slope) * reach
+    return rate_bound(arrays, peaks, spin, centre - wide, centre + wide, most) * SINGLE
+
+
+@njit(cache=True, nogil=True)
+def advance_single(arrays, peaks, model, block, work, log, until, factor):  # type: ignore[no-untyped-def]
+    """All chains of a block to the time `until`, one mode; a chain whose record is full waits."""
+    # Arrays of their own, as tuples of arrays are costly in loops.
+    first, weights, offsets = arrays.first, arrays.weights, arrays.offsets
+    left, scale, coefficients = arrays.left, arrays.scale, arrays.coefficients
+    couplings, own = np.ascontiguousarray(model.couplings[:, 0]), model.own
+    tree, bounds, pieces = work.tree, work.bounds, work.pieces
+    members, held, most = work.members, work.held, work.most
+    inhabitants = np.zeros(DEPTH + 2, dtype=np.int64)
+    chains, count = block.spins.shape
+    leaves, sums = work.leaves, work.sums
+    groups = len(sums)
+    most_known = block.known_spins.shape[1]
+    rows, levels, cells = len(work.level), work.level, work.cell
+    room = log.times.shape[1]
+    strength = model.strengths[0]
+    span = np.abs(couplings).sum()
+    price = _PRICE + _PRICE_SPIN * count
+    for chain in range(chains):
+        spins, stream = block.spins[chain], block.streams[chain]
+        inner, nest, depth = block.inner[chain], block.nest[chain], block.depth[chain]
+        times, flipped = log.times[chain], log.flipped[chain]
+        recorded = log.filled[chain]
+        total, age = block.sums[chain, 0], block.age[chain]
+        level, cell, spent = block.level[chain], block.cell[chain], block.spent[chain]
+        known = block.known[chain]
+        known_spins, known_rates = block.known_spins[chain], block.known_rates[chain]
+        now, due = block.clock[chain], block.due[chain]
+        events = trials = windows = 0
+        width = span * 2.0**-level
+        size = abs(cell)
+        place = _place(rows, level, size)
+        if levels[place] != level or cells[place] != size:
+            _compute(arrays, peaks, couplings, strength, own, work, place, width, level, size)
+        plus, minus = (0, 1) if cell >= 0 else (1, 0)
+        _fill(leaves, sums, tree, spins, bounds[place, plus], bounds[place, minus])
+        inhabitants[:] = 0
+        if depth > 0:
+            for spin in range(count):
+                rank = inner[spin]
+                if rank > 0:
+                    for k in range(1, rank + 1):
+                        members[k, inhabitants[k]] = spin
+                        inhabitants[k] += 1
+                    held[spin] = _inside(
+                        *(arrays, peaks, strength * couplings[spin], own[spin], spin),
+                        *(spins[spin], nest[rank], width * 0.25**rank, most),
+                    )
+                    replace(leaves, groups, tree, spin, held[spin])
+        for k in range(known):
+            replace(leaves, groups, tree, known_spins[k], known_rates[k] * SINGLE)
+        if np.isnan(due):
+            due = now + waiting(stream, tree[1] * factor)
+        while due <= until and (room == 0 or recorded < room):
+            now = due
+            trials += 1
+            spin = select(leaves, groups, tree, uniform(stream) * tree[1])
+            moved = accepted = False
+            rate = 0.0
+            # Round-off may choose an empty leaf beyond the last spin.
+            if spin < count:
+                value = spins[spin]
+                energy = strength * couplings[spin] * value * total - own[spin]
+                piece = pieces[place, plus if value > 0 else minus, spin]
+                rate = rate_from(
+                    first, weights, offsets, left, scale, coefficients, spin, piece, energy
+                )
+                accepted = uniform(stream) * leaves[spin] < rate
+            if accepted:
+                value = -spins[spin]
+                spins[spin] = value
+                total += 2.0 * value * couplings[spin]
+                events += 1
+                if room > 0:
+                    times[recorded], flipped[recorded] = now, spin
+                    recorded += 1
+                age += 1
+                if age >= LIFE:
+                    total, age = 0.0, 0
+                    for i in range(count):
+                        total += couplings[i] * spins[i]
+                if abs(total - cell * width) > width:
+                    moved = True
+                    if 2 * spent < price:
+                        level = max(0, level - 1)
+                    elif spent > 2 * price:
+                        level = min(FINEST, level + 1)
+                else:
+                    for k in range(known):
+                        other = known_spins[k]
+                        if inner[other] > 0:
+                            replace(leaves, groups, tree, other, held[other])
+                        else:
+                            side = plus if spins[other] > 0 else minus
+                            replace(leaves, groups, tree, other, bounds[place, side, other])
+                    rank = inner[spin]
+                    if rank == 0:
+                        replace(leaves, groups, tree, spin, bounds[place, plus if value > 0 else minus, spin])
+                    closed = 1
+                    while closed <= depth and (
+                        abs(total - nest[closed]) <= width * 0.25**closed
+                    ):
+                        closed += 1
+                    if rank > 0 and rank < closed:
+                        held[spin] = _inside(
+                            *(arrays, peaks, strength * couplings[spin], own[spin], spin),
+                            *(value, nest[rank], width * 0.25**rank, most),
+                        )
+                        replace(leaves, groups, tree, spin, held[spin])
+                    if closed <= depth:
+                        rank = closed - 1
+                        for k in range(inhabitants[closed]):
+                            other = members[closed, k]
+                            inner[other] = rank
+                            if rank > 0:
+                                held[other] = _inside(
+                                    *(arrays, peaks, strength * couplings[other], own[other]),
+                                    *(other, spins[other], nest[rank], width * 0.25**rank, most),
+                                )
+                                replace(leaves, groups, tree, other, held[other])
+                                spent += 1
+                            else:
+                                side = plus if spins[other] > 0 else minus
+                                replace(leaves, groups, tree, other, bounds[place, side, other])
+                        inhabitants[closed:] = 0
+                        depth = rank
+                known = 0
+            else:
+                spent += 1
+                weight = leaves[spin]
+                if spin < count and weight * _NOTABLE > tree[1]:
+                    rank = inner[spin]
+                    if _LOOSE * rate < weight and rank < DEPTH:
+                        rank += 1
+                        if depth < rank:
+                            depth = rank
+                            nest[rank] = total
+                        inner[spin] = rank
+                        members[rank, inhabitants[rank]] = spin
+                        inhabitants[rank] += 1
+                        held[spin] = _inside(
+                            *(arrays, peaks, strength * couplings[spin], own[spin], spin),
+                            *(spins[spin], nest[rank], width * 0.25**rank, most),
+                        )
+                        spent += 1
+                        replace(leaves, groups, tree, spin, held[spin])
+                    if known < most_known:
+                        known_spins[known], known_rates[known] = spin, rate
+                        known += 1
+                        replace(leaves, groups, tree, spin, rate * SINGLE)
+                if spent > PATIENCE * price and level < FINEST:
+                    level += 1
+                    moved = True
+            if moved:
+                for k in range(inhabitants[1]):
+                    inner[members[1, k]] = 0
+                inhabitants[:] = 0
+                depth = spent = known = 0
+                windows += 1
+                width = span * 2.0**-level
+                cell = int(np.rint(total / width))
+                size = abs(cell)
+                place = _place(rows, level, size)
+                if levels[place] != level or cells[place] != size:
+                    _compute(
+                        arrays, peaks, couplings, strength, own, work, place, width, level, size
+                    )
+                plus, minus = (0, 1) if cell >= 0 else (1, 0)
+                _fill(leaves, sums, tree, spins, bounds[place, plus], bounds[place, minus])
+            due = now + waiting(stream, tree[1] * factor)
+        block.sums[chain, 0], block.age[chain] = total, age
+        block.level[chain], block.cell[chain], block.spent[chain] = level, cell, spent
+        block.known[chain], block.depth[chain] = known, depth
+        block.clock[chain], block.due[chain] = until if due > until else now, due
+        block.counts[chain, 0] += events
+        block.counts[chain, 1] += trials
+        block.counts[chain, 2] += windows
+        log.filled[chain] = recorded

@@ -123,6 +123,7 @@ def test_the_figure_shows_mean_and_ground_states(cooled: xr.Dataset) -> None:
     assert high > float(member.bin_energy.max())
     assert axes.get_xscale() == "linear"  # times over less than three decades
     assert axes.get_xlabel() == "time"
+    assert axes.get_title() == ""  # a single member needs no name
     assert "H_I" in axes.get_ylabel()
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "mean energy", "ground states",
@@ -202,8 +203,11 @@ def test_a_sweep_over_the_loss(tmp_path: Path) -> None:
     panels = overview(again).axes[:4]
     for axes, (loss, r) in zip(panels, ((2, 0), (2, 1), (11, 0), (11, 1)), strict=True):
         assert axes.get_title() == f"loss {loss}, realization {r}"
-        level = float(ds.lowest_energy.sel(loss=loss).isel(realization=r))
-        assert lines(axes)["ground states"].get_ydata()[0] == level
+        member = ds.sel(loss=loss).isel(realization=r)
+        assert lines(axes)["ground states"].get_ydata()[0] == float(member.lowest_energy)
+        (mesh,) = (each for each in axes.collections if isinstance(each, QuadMesh))
+        edges = np.asarray(mesh.get_coordinates())[:, 0, 1]
+        np.testing.assert_allclose((edges[1:] + edges[:-1]) / 2, member.bin_energy, atol=1e-9)
 
 
 def test_a_sweep_over_sizes_and_tolerances() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.sparse import csr_array
 from scipy.sparse.linalg import expm_multiply
 
 from opendicke.errors import InputError
@@ -111,7 +112,7 @@ def test_boson_evolved_in_fock_space(others: float, spin: int) -> None:
     cost = 16 * omega * g * spin * others / (4 * omega**2 + (loss - gain) ** 2)
     row = ([g], [omega], [loss], [gain])
     for time in (0.9, 3.0):
-        now = expm_multiply(flip * time, bosons, traceA=0)
+        now = expm_multiply(csr_array(flip * time), bosons, traceA=0)
         evolved = np.trace(now.reshape(levels, levels))
         # Up to the phase of the other spins, in the frame where e^{+iεt} has the sign of W.
         expected = coherence(time, *row) * np.exp(1j * cost * time)
@@ -310,11 +311,39 @@ def test_lines_that_merge() -> None:
     assert weights == 1
 
 
+def test_lines_of_many_modes() -> None:
+    rng = np.random.default_rng(0)
+    frequency = rng.uniform(0.5, 2, 60)
+    row = (rng.normal(size=60), frequency, 0.15 * frequency, 0.05 * frequency)
+    spectrum = Spectrum(*row)
+    centres, widths, _ = spectrum.lines
+    assert len(centres) == 1
+    sides = spectrum.at(centres[0] + widths[0] * np.array([-1, 1]))
+    assert sides.mean() == pytest.approx(spectrum.peak / 2, rel=0.1)
+
+
+def test_extreme_sizes() -> None:
+    """Nothing over- or underflows, and a line of weight one has the height 2/γ_φ."""
+    for coupling in (1e-60, 1e-8):
+        spectrum = Spectrum([coupling], 1.0, 1.0)
+        assert spectrum.at(0.0) == pytest.approx(2 / spectrum.bath.dephasing, rel=1e-14)
+        assert spectrum.bath.dephasing == pytest.approx(2 * coupling**2 / 1.25, rel=1e-14)
+    for coupling, damping in ((1e3, 1.0), (1e6, 1e-3)):
+        spectrum = Spectrum([coupling], 1.0, damping)
+        assert spectrum.peak == pytest.approx(np.sqrt(2 * pi) / spectrum.bath.spread, rel=0.01)
+    rates = [flip_rates([c], c, c, 0.0, 1.0, c) * c for c in (1e-100, 1.0, 1e100)]
+    assert rates == pytest.approx([rates[1]] * 3, rel=1e-12)
+
+
 def test_peak() -> None:
     for row in WAYS.values():
         spectrum = Spectrum(*row)
         energies = np.linspace(-60, 20, 80001)
         assert spectrum.peak == pytest.approx(spectrum.at(energies).max(), rel=0.1)
+    narrow = Spectrum([0.4, 0.3, 0.2], [1.0, 1.618, 0.7], 0.002, 0.001)
+    heights = narrow.at(narrow.lines[0])
+    assert len(heights) > 100
+    assert narrow.peak == heights.max()
 
 
 @pytest.mark.parametrize(

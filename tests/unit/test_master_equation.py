@@ -19,7 +19,7 @@ from opendicke.errors import InputError
 from opendicke.methods import steady
 from opendicke.methods.aggregation import Hierarchy, log_weights
 from opendicke.methods.generator import Generator, fold, unfold
-from opendicke.methods.propagation import expectations, propagate
+from opendicke.methods.propagation import expectations, propagate, radius
 from opendicke.methods.steady import stationary
 from opendicke.model.checks import Array
 from opendicke.physics.flip_rates import flip_rates
@@ -197,6 +197,30 @@ def test_too_many_spins_are_refused_with_the_memory_they_need() -> None:
     table: Any = None
     with pytest.raises(InputError, match=r"rates of 2\^40 configurations would need 1\.8e\+05 GB"):
         Generator.tabulated(table, np.ones((40, 1)), np.ones(1))
+
+
+def test_what_exceeds_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = Generator(wild(10, 1))
+    rates = 8 * 11 * 2**9
+    for most, refused in ((rates + 9 * 8 * 2**10, True), (rates + 10 * 8 * 2**10, False)):
+        monkeypatch.setattr("opendicke.model.checks.machine_memory", lambda most=most: most)
+        if refused:
+            with pytest.raises(InputError, match=r"evolution of 2\^10 .* would need 0\.000127 GB"):
+                path(generator, [1.0])
+        else:
+            path(generator, [1.0])
+    monkeypatch.setattr("opendicke.model.checks.machine_memory", lambda: 2 * rates)
+    with pytest.raises(InputError, match="stationary state of"):
+        stationary(generator)
+
+
+@pytest.mark.parametrize("case", ["thermal", "wild"])
+def test_bound_of_the_spectral_radius(case: str) -> None:
+    rates = thermal(7, 2.0)[0] if case == "thermal" else wild(7, 3)
+    largest = np.abs(np.linalg.eigvals(matrix(rates))).max()
+    generator = Generator(rates)
+    assert largest <= radius(generator, 8) < 1.05 * largest
+    assert radius(generator, 60) <= radius(generator, 8) < 2 * generator.exits.max()
 
 
 @pytest.mark.parametrize("case", ["cold", "hot", "wild", "wilder", "thermal"])
@@ -383,20 +407,38 @@ def test_what_has_not_converged_says_so() -> None:
 
 
 def test_valleys_out_of_balance_are_seen() -> None:
-    """Two deep valleys of wrong weight: every single configuration is nearly in balance."""
-    rates, logs = thermal(8, 10.0, seed=3)
+    """Two blocks of four spins: every configuration is in balance but the valleys are not."""
+    sigma, beta = spins_of(8), 3.0
+    energy = -(sigma[:, :4].sum(axis=1) ** 2 + sigma[:, 4:].sum(axis=1) ** 2) / 2.0
+    flipped = np.arange(256)[None] ^ (1 << np.arange(7, -1, -1))[:, None]
+    # One spin of each block is slow.
+    speed = np.where(np.arange(8) % 4 == 0, 0.01, 1.0)[:, None]
+    rates = speed / (1 + np.exp(beta * (energy[flipped] - energy)))
     generator = Generator(rates)
-    weights = np.exp(logs[:128] - logs.max())
-    wrong = weights.copy()
-    sigma = spins_of(8)[:128]
-    slow = sigma[:, 0] * sigma[:, 7]
-    wrong[slow > 0] *= 1.5
-    for trial, least, largest in ((weights, 0.0, 1e-9), (wrong, 0.2, 1.0)):
+    weights = np.exp(-beta * (energy - energy.min()))[:128]
+    dense = matrix(rates)
+    even = (dense[:128, :128] + dense[:128, 128:][:, ::-1]) * weights
+    # A stationary flow from one valley, all up, to the other, the second block down.
+    fixed, free = [0, 15], [c for c in range(128) if c not in (0, 15)]
+    wrong = np.ones(128)
+    wrong[15] = 1.5
+    wrong[free] = np.linalg.solve(even[np.ix_(free, free)], -even[np.ix_(free, fixed)] @ [1.0, 1.5])
+    for trial, least, most in ((weights, 0.0, 1e-9), (weights * wrong, 0.05, 1.0)):
         hierarchy = Hierarchy(generator, trial)
         r = hierarchy.residual(np.ones(128), np.zeros(128))
-        single, worst, beyond = hierarchy.imbalance(r)
-        assert single <= worst
-        assert least <= beyond <= worst <= largest
+        single, worst, hidden = hierarchy.imbalance(r)
+        assert single < 2e-3
+        assert least <= worst <= most
+        assert hidden < 1e-6
+
+
+def test_a_few_configurations_are_solved_directly() -> None:
+    hierarchy = Hierarchy(Generator(wild(6, 8)), np.ones(32))
+    flows = np.random.default_rng(0).normal(size=32)
+    flows -= flows.mean()
+    y = hierarchy.cycle(flows)
+    scale = hierarchy.levels[0].out * np.abs(y) + 1
+    assert np.abs(hierarchy.residual(y, flows) / scale).max() < 1e-13
 
 
 def test_a_spin_that_never_flips_has_no_single_answer() -> None:

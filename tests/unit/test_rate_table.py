@@ -11,6 +11,7 @@ import pytest
 import opendicke.model.checks as checks
 from opendicke.errors import InputError
 from opendicke.physics.flip_rates import Spectrum
+from opendicke.physics.rate_pieces import distinguished, fitted
 from opendicke.physics.rate_table import FlipRates, find_piece, tabulate
 
 
@@ -112,6 +113,39 @@ def test_a_smooth_band_of_lines_takes_few_pieces() -> None:
     assert_close(table.evaluate(0, energies), spectrum.at(energies), 2e-9, spectrum.peak)
 
 
+def test_lines_apart_and_lines_above_their_neighbours_stand_out() -> None:
+    """Pairs and strong lines do; those within a band of like ones do not."""
+    centres = np.array([0.0, 1.0, 50.0, 100.0, 101.0, 102.0, 103.0])
+    for weights, expected in (
+        (np.ones(7), [0, 1, 2, 3, 6]),
+        (np.array([1, 1, 1, 1, 1e6, 1, 1.0]), [0, 1, 2, 3, 4, 6]),
+        (np.array([1, 1, 1, 1, 1e6, 1e6, 1]), [0, 1, 2, 3, 4, 5, 6]),
+    ):
+        found, widths = distinguished(centres, np.full(7, 2.0), weights)
+        assert found.tolist() == centres[expected].tolist()
+        assert widths.tolist() == [2.0] * len(found)
+
+
+def test_fits_end_at_round_off_and_at_noise() -> None:
+    """A jump is followed to neighbouring numbers, noise is not followed at all."""
+    jump = np.float64(1 / 3)
+    pieces = fitted(
+        [lambda e: np.where(e < jump, 1.0, 2.0)], np.array([0.0, 1.0]), 1e-9, np.zeros(1)
+    )
+    assert len(pieces.left) < 200
+    assert pieces.error > 0.1
+    exact = np.flatnonzero(np.abs(pieces.left - jump) > 1e-13)
+    np.testing.assert_allclose(pieces.coefficients[0, exact, 1:], 0, atol=1e-12)
+    noisy = fitted(
+        [lambda e: np.exp(e) * (1 + 1e-8 * np.sin(1e15 * e))],
+        np.linspace(0.0, 3.0, 4),
+        1e-9,
+        np.zeros(1),
+    )
+    assert len(noisy.left) < 100
+    assert 1e-9 < noisy.error < 1e-7
+
+
 def test_tolerance_sets_pieces_and_error() -> None:
     couplings, omega, loss, gain = (np.array(part) for part in MODELS["sidebands"])
     coarse, fine = (
@@ -166,9 +200,10 @@ def test_nodes_agree_with_a_row_for_each_spin(loss: float, gain: float) -> None:
         assert_close(table.evaluate(spin, chosen) / field[spin] ** 2, exact, 1.2e-8, exact.max())
 
 
-def test_a_tiny_coupling_is_a_narrow_lorentzian() -> None:
+@pytest.mark.parametrize("g", [1e-7, 1e-20, 1e-60])
+def test_a_tiny_coupling_is_a_narrow_lorentzian(g: float) -> None:
     """For G → 0 the rate is 2γ/(γ² + ε²), of the width γ = 4G²(2n̄ + 1)Re(1/z) of the line at 0."""
-    g, loss, gain = 1e-7, 0.9, 0.3
+    loss, gain = 0.9, 0.3
     table = tabulate([[g], [1.0]], 0.8, loss, gain, [1.0, 0.0])
     damping = loss - gain
     width = 4 * g**2 * (loss + gain) / damping * (damping / 2) / (damping**2 / 4 + 0.64)
@@ -303,7 +338,11 @@ GOOD: dict[str, Any] = {
     [
         ({"couplings": [0.5]}, "`couplings` must have two dimensions"),
         ({"frequencies": [1.0]}, "`frequencies` must be a number or have one entry per mode"),
-        ({"gain": [0.1, 1.0]}, "mode 1 has loss=1, gain=1"),
+        (
+            {"couplings": [[0.0, 0.5, 0.1]] * 2, "frequencies": 1.0, "loss": 1.0}
+            | {"gain": [0.1, 0.1, 1.0]},
+            "`loss` must exceed `gain` in every mode that couples.* mode 2 has loss=1, gain=1",
+        ),
         ({"couplings": [[0.5, 0.1], [0.0, 0.0]]}, "those of spin 1 are at most 0"),
         ({"form": "nodes"}, "`form` must be `rows` where modes that couple differ"),
         ({"form": "cubes"}, "`form` must be a known word"),

@@ -100,6 +100,12 @@ class Hierarchy:
         while level.half > COARSEST:
             level = self._coarser(level)
             self.levels.append(level)
+        # Valleys are sets of few spins: their balance is watched, with no further solver.
+        self.sets: list[Level] = []
+        deeper = level
+        while deeper.half > 2:
+            deeper = self._coarser(deeper)
+            self.sets.append(deeper)
         self.coarsest = np.empty((level.half, level.half))
         _eliminate(level.blocks, level.weights, self.coarsest)
 
@@ -132,28 +138,27 @@ class Hierarchy:
     def imbalance(self, r: Array) -> tuple[float, float, float]:
         """Largest |inflow − outflow| / outflow.
 
-        Of single configurations, of those of all levels, and the latter after the rounding that the
-        flows inside a set leave in the sum of its members.
+        Of single configurations; of those of all levels, without what rounding leaves of the flows
+        inside a set in the sum of its members; and the largest such remainder.
         """
-        single = worst = beyond = 0.0
+        single = worst = hidden = 0.0
         flows = self.levels[0].out
-        for level in self.levels:
-            size = np.abs(r)
+        for level in self.levels + self.sets:
+            size, rounding = np.abs(r), 4 * np.finfo(float).eps * flows
             # Configurations without exits are never in balance, however the quotient ends.
             with np.errstate(over="ignore"):
-                worst = max(worst, float((size / level.out).max()))
-                rest = size - 4 * np.finfo(float).eps * flows
-                beyond = max(beyond, float((rest / level.out).max()))
-            if level is self.levels[0]:
-                single = worst
+                worst = max(worst, float(((size - rounding) / level.out).max()))
+                hidden = max(hidden, float((rounding / level.out).max()))
+                if level is self.levels[0]:
+                    single = float((size / level.out).max())
             if level.fast >= 0:
                 r, flows = level.restrict(r), level.restrict(flows)
-        return single, worst, beyond
+        return single, worst, hidden
 
     def cycle(self, b: Array, level: int = 0) -> Array:
         """An approximate solution y of M y = b: smoothed, corrected by fewer spins, smoothed."""
         here = self.levels[level]
-        if here.fast < 0:
+        if here is self.levels[-1]:
             return np.asarray(_substitute(self.coarsest, b))
         y = DAMPING * b / here.out
         rest = here.restrict(self.residual(y, b, level))
@@ -192,9 +197,9 @@ def _relax(
 ) -> None:
     """b − M y, or with damping the y that a sweep of Jacobi's method makes of it."""
     size = blocks.shape[2]
-    moved, buffer = np.empty(size), np.empty((1, size))
+    buffer = np.empty((1, size))
     for block in range(first, last):
-        inflow(blocks, x, block, moved, buffer)
+        inflow(blocks, x, block, buffer)
         start = block * size
         for k in range(size):
             c = start + k

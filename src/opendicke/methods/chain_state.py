@@ -9,7 +9,6 @@ from numba import njit
 
 from opendicke.model.checks import Array
 
-
 LIFE = 4096
 """Flips after which sums are made anew from the spins: one by one, flips leave round-off."""
 
@@ -37,8 +36,7 @@ class Block(NamedTuple):
     trial, nan where it is to be drawn; `age` (B,): flips since the sums were last made anew;
     `level`, `cell`, `spent` (B,) and `centre` (B, M): the window and what it cost so far; `known`
     (B,) spins `known_spins` (B, K) that were rejected since the last flip, until which their rates
-    `known_rates` (B, K) are constant; `inner` (B, N) the inner window of each spin, of `depth` (B,)
-    ones around `nest` (B, D); `counts` (B, 3): events, trials, windows or passes over all
+    `known_rates` (B, K) are constant; `counts` (B, 3): events, trials, windows or passes over all
     spins.
     """
 
@@ -56,9 +54,6 @@ class Block(NamedTuple):
     known: Array
     known_spins: Array
     known_rates: Array
-    inner: Array
-    depth: Array
-    nest: Array
     counts: Array
 
 

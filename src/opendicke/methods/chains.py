@@ -1,4 +1,4 @@
-"""Chains of kinetic Monte Carlo: many configurations that follow one set of flip rates, in blocks."""
+"""Chains of kinetic Monte Carlo: configurations that follow one set of flip rates, in blocks."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ _KNOWN = 32
 """Rejected spins of which a chain keeps the rate until the next flip."""
 _MOST_PAIRS = 1500
 """Spins up to which the table of all pairs is kept (18 MB)."""
-_PILOT = 1
-"""Purpose of the random numbers of a pilot chain."""
 
 
 class Counts(NamedTuple):
@@ -82,7 +80,7 @@ class Chains:
         :math:`c_\lambda = 16\omega_\lambda/(4\omega_\lambda^2 + \Gamma_\lambda^2)`, in units of
         inverse energy.
     sampler : {"windowed", "rejection-free", "plain"}
-        See `sampling` for the one that suits a problem.
+        `sampling` in `chain_sampler` chooses the one that suits a problem.
     """
 
     def __init__(
@@ -92,7 +90,7 @@ class Chains:
         couplings = np.ascontiguousarray(couplings, dtype=float)
         strengths = np.ascontiguousarray(strengths, dtype=float)
         self.spins, self.modes = couplings.shape
-        keep = sampler == "rejection-free" and 2 < self.modes and self.spins <= _MOST_PAIRS
+        keep = sampler == "rejection-free" and self.modes > 2 and self.spins <= _MOST_PAIRS
         weighted = couplings * strengths
         self._model = Interactions(
             couplings,
@@ -114,6 +112,13 @@ class Chains:
             self._cells = rejection_free.cells(self._arrays, bounds, self._model.own)
         elif sampler == "plain":
             self._alias = plain_rejection.alias(self._arrays, bounds)
+
+    @property
+    def largest_rate(self) -> float:
+        """Sum of the largest rates of all spins, whatever the configuration: 1/time."""
+        if self._alias is None:
+            self._alias = plain_rejection.alias(self._arrays, self._peaks)
+        return float(self._alias.total[0]) * self._unit
 
     def start(
         self,
@@ -149,7 +154,7 @@ class Chains:
             )
         many = len(spins)
         block = Block(
-            spins=np.array(spins, dtype=np.int8),
+            spins=np.array(spins, dtype=np.int8, order="C"),
             sums=np.zeros((many, self.modes)),
             fields=np.zeros((many, 0)),
             streams=streams(words, first, many, purpose),
@@ -163,9 +168,6 @@ class Chains:
             known=np.zeros(many, dtype=np.int64),
             known_spins=np.zeros((many, _KNOWN), dtype=np.int64),
             known_rates=np.zeros((many, _KNOWN)),
-            inner=np.zeros((many, self.spins), dtype=np.int8),
-            depth=np.zeros(many, dtype=np.int64),
-            nest=np.zeros((many, windowed.DEPTH + 1)),
             counts=np.zeros((many, 3), dtype=np.int64),
         )
         return ChainBlock(block, first)
@@ -175,8 +177,9 @@ class Chains:
     ) -> bool:
         """Every chain goes on to the time `until`; whether all arrived.
 
-        A chain stops before only where its record is full: take the record away (`drain`) and
-        advance again. Configurations do not depend on the times at which chains stop in between.
+        A chain stops before only where its record is full: take the record away (set `log.filled`
+        to zero) and advance again. Configurations do not depend on the times at which chains stop
+        in between.
 
         Parameters
         ----------
@@ -188,7 +191,7 @@ class Chains:
         factor : float
             All rates are multiplied by it: a field that changes between calls.
         log : Log, optional
-            Where events are recorded, from `record`.
+            Where events are recorded, from `empty_log`.
         """
         if not 0.0 <= factor < np.inf:
             raise InputError("factor", "be finite and not negative", f"was {factor}")
@@ -218,8 +221,6 @@ class Chains:
         block.due[:] = np.nan
         block.known[:] = 0
         block.spent[:] = 0
-        block.inner[:] = 0
-        block.depth[:] = 0
         if state.owner is None:
             # About what √N flips move the fields by.
             block.level[:] = max(1, round(0.5 * np.log2(self.spins)))
@@ -245,14 +246,8 @@ class Chains:
         if self.sampler == "plain":
             plain_rejection.advance_plain(arrays, self._alias, model, block, log, until, factor)
         elif self.sampler == "rejection-free":
-            rejection_free.advance_free(
-                arrays, self._cells, model, block, work, log, until, factor
-            )
+            rejection_free.advance_free(arrays, self._cells, model, block, work, log, until, factor)
         elif self.modes == 1:
-            windowed.advance_single(
-                arrays, self._peaks, model, block, work, log, until, factor
-            )
+            windowed.advance_single(arrays, self._peaks, model, block, work, log, until, factor)
         else:
-            windowed_many.advance_many(
-                arrays, self._peaks, model, block, work, log, until, factor
-            )
+            windowed_many.advance_many(arrays, self._peaks, model, block, work, log, until, factor)

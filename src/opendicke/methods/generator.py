@@ -25,13 +25,12 @@ import numpy as np
 from numba import njit
 
 from opendicke.errors import InputError
+from opendicke.methods.lanes import add_mirrored, add_neighbours
 from opendicke.model.checks import Array, affordable, numeric_array
 from opendicke.physics.rate_table import FlipRates, look_up
 
 BLOCK = 512
 """Configurations whose probabilities and flows stay in the innermost cache."""
-NEAR = 64
-"""Distance from which it is faster to add parts of a block than to rearrange it."""
 SMALL = 2**18
 """Rates below which threads cost more than they gain."""
 
@@ -235,7 +234,7 @@ def gather_exits(blocks: Array, exits: Array, first: int, last: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def inflow(blocks: Array, x: Array, block: int, moved: Array, buffer: Array) -> None:
+def inflow(blocks: Array, x: Array, block: int, buffer: Array) -> None:
     """Σ_i W_i(σ^i) x(σ^i) for one block of configurations, one row of `buffer` per sector."""
     count, spins, size = blocks.shape
     sectors = len(buffer)
@@ -243,67 +242,13 @@ def inflow(blocks: Array, x: Array, block: int, moved: Array, buffer: Array) -> 
     buffer[:, :] = 0.0
     for i in range(1, spins):
         bit = 1 << (spins - 1 - i)
-        w = blocks[block, i]
+        far, near = start ^ (bit & -size), bit & (size - 1)
         for s in range(sectors):
-            if bit >= size:
-                source = start ^ bit
-                _add(w, x[s, source : source + size], buffer[s])
-            elif bit >= NEAR:
-                for base in range(0, size, bit):
-                    source = start + (base ^ bit)
-                    _add(
-                        w[base : base + bit],
-                        x[s, source : source + bit],
-                        buffer[s, base : base + bit],
-                    )
-            else:
-                _exchange(x[s, start : start + size], moved, bit)
-                _add(w, moved, buffer[s])
+            add_neighbours(blocks[block, i], x[s, far : far + size], buffer[s], near)
     # Spin 0 is + in every stored configuration: its flip is followed by the global one.
     first = (count - 1) * size - start
-    w = blocks[block, 0]
     for s in range(sectors):
-        p, into = x[sectors - 1 - s, first : first + size], buffer[s]
-        for k in range(size):
-            into[k] += w[k] * p[size - 1 - k]
-
-
-@njit(cache=True, nogil=True)
-def _add(w: Array, p: Array, into: Array) -> None:
-    for k in range(len(into)):
-        into[k] += w[k] * p[k]
-
-
-@njit(cache=True, nogil=True)
-def _exchange(p: Array, moved: Array, bit: int) -> None:
-    """moved[k] = p[k ^ bit]; short distances are written out to become shuffles of registers."""
-    size = len(p)
-    if bit == 1:
-        for k in range(0, size, 2):
-            moved[k] = p[k + 1]
-            moved[k + 1] = p[k]
-    elif bit == 2:
-        for k in range(0, size, 4):
-            moved[k] = p[k + 2]
-            moved[k + 1] = p[k + 3]
-            moved[k + 2] = p[k]
-            moved[k + 3] = p[k + 1]
-    elif bit == 4:
-        for k in range(0, size, 8):
-            for j in range(k, k + 4):
-                moved[j] = p[j + 4]
-            for j in range(k, k + 4):
-                moved[j + 4] = p[j]
-    elif bit == 8:
-        for k in range(0, size, 16):
-            for j in range(k, k + 8):
-                moved[j] = p[j + 8]
-            for j in range(k, k + 8):
-                moved[j + 8] = p[j]
-    else:
-        for base in range(0, size, 2 * bit):
-            moved[base : base + bit] = p[base + bit : base + 2 * bit]
-            moved[base + bit : base + 2 * bit] = p[base : base + bit]
+        add_mirrored(blocks[block, 0], x[sectors - 1 - s, first : first + size], buffer[s])
 
 
 @njit(cache=True, nogil=True)
@@ -311,9 +256,9 @@ def _product(
     blocks: Array, exits: Array | None, x: Array, out: Array, first: int, last: int
 ) -> None:
     size = blocks.shape[2]
-    moved, buffer = np.empty(size), np.empty((len(x), size))
+    buffer = np.empty((len(x), size))
     for block in range(first, last):
-        inflow(blocks, x, block, moved, buffer)
+        inflow(blocks, x, block, buffer)
         start = block * size
         for s in range(len(x)):
             if exits is None:

@@ -22,7 +22,8 @@ from numba import njit
 from scipy.special import ive
 
 from opendicke.methods.generator import Generator, fold, inflow, unfold
-from opendicke.model.checks import Array
+from opendicke.methods.generator import memory as generator_memory
+from opendicke.model.checks import Array, affordable
 
 Visit = Callable[[int, Array], None]
 """Called with the number of the output time and the probabilities (2^N,) there."""
@@ -49,7 +50,10 @@ class Propagation(NamedTuple):
     products: int
     steps: int
     error: float
-    """Estimated error, summed over configurations: truncation and rounding of all steps."""
+    """Estimated error, summed over configurations: truncation and rounding of all steps.
+
+    Where the change has sunk into rounding before the last time, what it might still add up to.
+    """
     drift: float
     """Largest deviation of the total probability from 1 before it was put right."""
     lowest: float
@@ -86,6 +90,8 @@ def propagate(
     -------
     Propagation
     """
+    what = f"the time evolution of 2^{generator.spins} probabilities"
+    affordable("model", what, memory(generator.spins))
     run = _Run(generator, start, elapsed, tolerance, report)
     store = np.empty((min(TOGETHER, max(len(elapsed), 1)), 2, generator.half))
     lowest = drift = 0.0
@@ -102,7 +108,7 @@ def propagate(
             visit(k + row, p)
         k += ends
     return Propagation(
-        generator.products - run.first, run.steps, run.error, float(drift), float(lowest)
+        generator.products - run.first, run.steps, float(run.error), float(drift), float(lowest)
     )
 
 
@@ -138,7 +144,7 @@ def expectations(
     while len(values) < len(elapsed):
         values.extend(run.measured(elapsed[len(values) :], store, measure))
     table = np.array(values).reshape(len(elapsed), -1)
-    return table, Propagation(generator.products - run.first, run.steps, run.error, 0.0, 0.0)
+    return table, Propagation(generator.products - run.first, run.steps, float(run.error), 0.0, 0.0)
 
 
 class _Run:
@@ -240,8 +246,9 @@ class _Run:
         count = terms(float(z[-1]), share)
         orders = np.arange(3 * count + 20)
         weights = np.where(orders, 2.0, 1.0) * ive(orders, z[:, None])
-        tails = np.cumsum(weights[-1, ::-1])[::-1]
         kept = weights[len(spans) - len(sums) :]
+        rests = np.cumsum(kept[:, ::-1], axis=1)[:, ::-1]
+        tails = np.cumsum(weights[-1, ::-1])[::-1]
         now, before = self.polynomials
         now[:] = self.x
         for row, weight in zip(sums, kept[:, 0], strict=True):
@@ -257,7 +264,7 @@ class _Run:
                     self.longest = min(2 * self.longest, LONGEST)
                 return values
             # Early times need the lower polynomials only.
-            idle = int((kept[:, k:].sum(axis=1) < 0.01 * share).sum()) if len(sums) > 1 else 0
+            idle = int((rests[:, k] * peak <= 0.01 * share).sum())
             self._polynomial(
                 k, now, before, np.ascontiguousarray(kept[idle:, k]), sums[idle:], parts
             )
@@ -346,6 +353,11 @@ def _stable(norms: Array, limit: float) -> float:
     return SHORTEST
 
 
+def memory(spins: int) -> int:
+    """Bytes for N spins: rates and ten vectors, initial and visited probabilities among them."""
+    return int(generator_memory(spins) + 10 * 8 * 2**spins)
+
+
 def radius(generator: Generator, rounds: int) -> float:
     r"""A bound of the spectral radius of the generator, from above.
 
@@ -376,6 +388,23 @@ def terms(z: float, tolerance: float) -> int:
     return int(np.count_nonzero(tails > tolerance)) + 1
 
 
+# Sums in any order: they steer the steps and enter no probability.
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def _size(v: Array) -> float:
+    total = 0.0
+    for k in range(len(v)):
+        total += abs(v[k])
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc"})
+def _distance(v: Array, w: Array) -> float:
+    total = 0.0
+    for k in range(len(v)):
+        total += abs(v[k] - w[k])
+    return total
+
+
 @njit(cache=True, nogil=True)
 def _recurrence(
     blocks: Array,
@@ -392,12 +421,12 @@ def _recurrence(
 ) -> None:
     """T_{k+1} = 2L̃ T_k − T_{k−1} (T_1 = L̃ T_0) into the place of T_{k−1}, and its share in sums.
 
-    `parts` receives for each block the sums of |T_{k+1}| and |T_{k+1} − T_k|.
+    `parts` receives for each block the sums of |T_{k+1}| and, at first order, |T_1 − T_0|.
     """
     size = blocks.shape[2]
-    moved, buffer = np.empty(size), np.empty((len(now), size))
+    buffer = np.empty((len(now), size))
     for block in range(first, last):
-        inflow(blocks, now, block, moved, buffer)
+        inflow(blocks, now, block, buffer)
         start = block * size
         total, change = 0.0, 0.0
         for s in range(len(now)):
@@ -409,9 +438,9 @@ def _recurrence(
             else:
                 for k in range(size):
                     old[k] = 2.0 * (p[k] + scale * (flow[k] - out[k] * p[k])) - old[k]
-            for k in range(size):
-                total += abs(old[k])
-                change += abs(old[k] - p[k])
+            total += _size(old)
+            if first_order:
+                change += _distance(old, p)
             for t in range(len(sums)):
                 into, weight = sums[t, s, start : start + size], weights[t]
                 for k in range(size):

@@ -62,7 +62,7 @@ def first_piece(arrays: Any, row: int, energy: float) -> int:
 
     A search without branches, as many of them are under way at once when bounds are made.
     """
-    low = arrays.offsets[row]
+    low: int = arrays.offsets[row]
     count = arrays.offsets[row + 1] - low
     while count > 1:
         half = count >> 1
@@ -146,9 +146,7 @@ def weighted(weights: Array, spin: int, most: Array) -> float:
 
 
 @njit(cache=True, nogil=True)
-def rate_bound(
-    arrays: Any, peaks: Any, spin: int, low: float, high: float, most: Array
-) -> float:
+def rate_bound(arrays: Any, peaks: Any, spin: int, low: float, high: float, most: Array) -> float:
     """Upper bound of W_i between two energies, field included; `most` (L,) is scratch."""
     row_bounds(arrays, peaks, arrays.first[spin], low, high, most)
     return weighted(arrays.weights, spin, most)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from opendicke.methods.chain_state import LIFE, Interactions, refresh
+from opendicke.methods.chain_state import LIFE, refresh
 from opendicke.methods.rate_bounds import Peaks, first_piece, rate_from, row_bounds
 from opendicke.methods.streams import uniform, waiting
 from opendicke.model.checks import Array
@@ -73,7 +73,11 @@ def cells(arrays: RateArrays, peaks: Peaks, own: Array) -> Cells:
 def workspace(spins: int) -> Passes:
     """Empty workspace of a block of chains."""
     groups = -(-spins // LANES)
-    return Passes(np.zeros(LANES * groups, dtype=np.float32), np.zeros(groups), np.zeros(spins, dtype=np.uint32))
+    return Passes(
+        np.zeros(LANES * groups, dtype=np.float32),
+        np.zeros(groups),
+        np.zeros(spins, dtype=np.uint32),
+    )
 
 
 @njit(cache=True, nogil=True)

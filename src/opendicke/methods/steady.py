@@ -17,7 +17,8 @@ import numpy as np
 from opendicke.errors import InputError
 from opendicke.methods.aggregation import DAMPING, Hierarchy, log_weights
 from opendicke.methods.generator import Generator, unfold
-from opendicke.model.checks import Array
+from opendicke.methods.generator import memory as generator_memory
+from opendicke.model.checks import Array, affordable
 
 Report = Callable[[float, str], None]
 
@@ -44,11 +45,12 @@ class Stationary(NamedTuple):
     """Largest |inflow − outflow| relative to the outflow, of configurations and sets of them."""
     single: float
     """The same of single configurations only."""
+    rounding: float
+    """What rounding may hide of it, where a set has large flows inside and small ones outside."""
     products: float
     """Work, in products of the generator with 2^(N−1) values; building levels counts as well."""
     converged: bool
-    """Whether the residual met the tolerance, apart from what rounding leaves of large flows inside
-    a set of configurations that exchanges little with others."""
+    """Whether the residual met the tolerance."""
 
 
 def stationary(
@@ -78,8 +80,11 @@ def stationary(
     Raises
     ------
     InputError
-        If a spin never flips: then stationary probabilities depend on the initial ones.
+        If a spin never flips, as stationary probabilities then depend on the initial ones, or if
+        the memory does not suffice.
     """
+    what = f"the stationary state of 2^{generator.spins} configurations"
+    affordable("model", what, memory(generator.spins))
     frozen = generator.frozen()
     if frozen:
         raise InputError(
@@ -90,23 +95,21 @@ def stationary(
     logs = log_weights(generator)
     weights = np.exp(np.maximum(logs - logs.max(), -DEEPEST))
     weights /= weights.sum()
-    best, lowest, lowest_single = weights, np.inf, np.inf
+    best, lowest, lowest_single, rounding = weights, np.inf, np.inf, np.inf
     spent, first, stale = 0.0, None, 0
     while True:
         weights = _smoothed(generator, weights)
         spent += SWEEPS
         hierarchy = Hierarchy(generator, weights)
         r = hierarchy.residual(np.ones(generator.half), np.zeros(generator.half))
-        single, residual, beyond = hierarchy.imbalance(r)
-        converged = beyond <= tolerance
+        single, residual, hidden = hierarchy.imbalance(r)
         stale = 0 if residual < 0.5 * lowest else stale + 1
-        if converged or residual < lowest or lowest == np.inf:
-            best, lowest, lowest_single = weights, residual, single
+        if residual < lowest or lowest == np.inf:
+            best, lowest, lowest_single, rounding = weights, residual, single, hidden
         first = residual if first is None else first
         if report is not None:
-            way = 1.0 if converged else _way(first, lowest, tolerance)
-            report(way, f"residual {lowest:.1e}")
-        if converged or spent > most or stale > PATIENCE or not np.isfinite(residual):
+            report(_way(first, lowest, tolerance), f"residual {lowest:.1e}")
+        if lowest <= tolerance or spent > most or stale > PATIENCE or not np.isfinite(residual):
             break
         change = _solved(hierarchy, r, tolerance)
         weights = weights * np.maximum(1 + change, 0.01)
@@ -114,12 +117,24 @@ def stationary(
         spent += hierarchy.products
     spent += hierarchy.products
     return Stationary(
-        unfold(best[None]) / (2 * best.sum()), lowest, lowest_single, spent, converged
+        unfold(best[None]) / (2 * best.sum()),
+        lowest,
+        lowest_single,
+        rounding,
+        spent,
+        lowest <= tolerance,
     )
+
+
+def memory(spins: int) -> int:
+    """Bytes for N spins: rates, the flows of all levels, and some twenty vectors of half size."""
+    return int(2 * generator_memory(spins) + (2 * KEPT + 18) * 8 * 2 ** (spins - 1))
 
 
 def _way(first: float, now: float, tolerance: float) -> float:
     """The part of the way, in decades, from the first residual to the tolerance."""
+    if now <= tolerance:
+        return 1.0
     return float(np.clip(np.log(first / now) / np.log(first / tolerance), 0.0, 1.0))
 
 
@@ -164,6 +179,6 @@ def _solved(hierarchy: Hierarchy, r: Array, tolerance: float) -> Array:
         images[step % KEPT], directions[step % KEPT] = image, direction
         if np.linalg.norm(rest) / np.linalg.norm(scale) < goal:
             break
-        if start < 1e-2 and hierarchy.imbalance(rest * scale)[2] < 0.1 * tolerance:
+        if start < 1e-2 and hierarchy.imbalance(rest * scale)[1] < 0.1 * tolerance:
             break
     return solution

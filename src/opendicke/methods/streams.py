@@ -14,7 +14,7 @@ def _mixed(value: Array) -> Array:
     # The finalizer of splitmix64: a bijection of 64-bit words in which every bit depends on all.
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return value ^ (value >> np.uint64(31))
+    return np.asarray(value ^ (value >> np.uint64(31)))
 
 
 def streams(words: Array, first: int, count: int, purpose: int = 0) -> Array:

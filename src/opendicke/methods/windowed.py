@@ -5,44 +5,43 @@ interval, over which its rate has a bound. Spins are tried at the rate of their 
 tree of sums, and flip with the share that their true rate has of the bound: exact for any window.
 The widest window bounds each rate by its largest value at all (plain rejection), the narrowest by
 little more than itself (rejection-free). In between, a chain sees what rejections and new windows
-cost it, and narrows or widens its window; it looks at its own past alone, so that this is exact, too.
+cost it, and narrows or widens its window: by its own past alone, and so this is exact, too.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 from opendicke.methods.chain_state import LIFE
-from opendicke.methods.rate_bounds import rate_bound, rate_from, row_bounds, weighted
+from opendicke.methods.rate_bounds import rate_from, row_bounds, weighted
 from opendicke.methods.streams import uniform, waiting
 from opendicke.methods.sum_tree import empty, replace, select, sum_up
 from opendicke.model.checks import Array
 
 FINEST = 40
-DEPTH = 12
-"""Inner windows; each is a quarter as wide as the one around it."""
+"""Halvings of the widest window."""
+PATIENCE = 8.0
+"""Rejections, in prices of a new window, after which a chain narrows its window where it is."""
+_PRICE, _PRICE_SPIN = 1.0, 0.01
+"""What a new window costs, in trials: in any case, and for each spin."""
+_TOGETHER = 64
 _BYTES = 2**26
 _MOST_ROWS = 4096
 SINGLE = 1.0 + 3e-7
 """What rounding to single precision may take off a bound."""
 _LEAST = 1e-45
-_PRICE, _PRICE_SPIN = 1.0, 0.01
-_NOTABLE = 64.0
-_LOOSE = 4.0
-_TOGETHER = 64
-PATIENCE = 8.0
 
 
 class Workspace(NamedTuple):
     """What chains of one block use in turn: the tree of one, and the bounds of windows seen.
 
-    `leaves`, `sums`, `tree` as in `sum_tree`; `bounds` (W, 2, N) over the windows ±`cell` (W,) of the halving `level` (W,), of
-    single precision, with `pieces` (W, 2, N) of the table in which they begin; `made` (1,) windows
-    computed so far; `members` (DEPTH + 1, N) spins whose bounds hold over inner windows, and
-    `held` (N,) these bounds; `order` (N,) spins by size of coupling; `most` (L,) scratch.
+    `leaves`, `sums`, `tree` as in `sum_tree`; `bounds` (W, 2, N), of single precision, over the
+    windows ±`cell` (W,) of the halving `level` (W,), with `pieces` (W, 2, N) of the table where
+    they begin; `made` (1,) windows computed so far; `order` (N,) spins by size of coupling; `most`
+    (L,) scratch.
     """
 
     leaves: Array
@@ -53,8 +52,6 @@ class Workspace(NamedTuple):
     level: Array
     cell: Array
     made: Array
-    members: Array
-    held: Array
     order: Array
     most: Array
 
@@ -71,8 +68,6 @@ def workspace(couplings: Array, rows_of: Array, nodes: int) -> Workspace:
         np.full(rows, -1, dtype=np.int64),
         np.zeros(rows, dtype=np.int64),
         np.zeros(1, dtype=np.int64),
-        np.zeros((DEPTH + 1, spins), dtype=np.int32),
-        np.zeros(spins),
         np.lexsort((np.abs(couplings[:, 0]), rows_of)),
         np.zeros(nodes),
     )
@@ -139,13 +134,6 @@ def _fill(leaves: Array, sums: Array, tree: Array, spins: Array, plus: Array, mi
 
 
 @njit(cache=True, nogil=True)
-def _inside(arrays, peaks, slope, own, spin, value, middle, reach, most):  # type: ignore[no-untyped-def]
-    """Bound of a spin of sign `value` while the field is within `reach` of `middle`."""
-    centre, wide = value * slope * middle - own, abs(slope) * reach
-    return rate_bound(arrays, peaks, spin, centre - wide, centre + wide, most) * SINGLE
-
-
-@njit(cache=True, nogil=True)
 def advance_single(arrays, peaks, model, block, work, log, until, factor):  # type: ignore[no-untyped-def]
     """All chains of a block to the time `until`, one mode; a chain whose record is full waits."""
     # Arrays of their own, as tuples of arrays are costly in loops.
@@ -153,8 +141,6 @@ def advance_single(arrays, peaks, model, block, work, log, until, factor):  # ty
     left, scale, coefficients = arrays.left, arrays.scale, arrays.coefficients
     couplings, own = np.ascontiguousarray(model.couplings[:, 0]), model.own
     tree, bounds, pieces = work.tree, work.bounds, work.pieces
-    members, held, most = work.members, work.held, work.most
-    inhabitants = np.zeros(DEPTH + 2, dtype=np.int64)
     chains, count = block.spins.shape
     leaves, sums = work.leaves, work.sums
     groups = len(sums)
@@ -166,7 +152,6 @@ def advance_single(arrays, peaks, model, block, work, log, until, factor):  # ty
     price = _PRICE + _PRICE_SPIN * count
     for chain in range(chains):
         spins, stream = block.spins[chain], block.streams[chain]
-        inner, nest, depth = block.inner[chain], block.nest[chain], block.depth[chain]
         times, flipped = log.times[chain], log.flipped[chain]
         recorded = log.filled[chain]
         total, age = block.sums[chain, 0], block.age[chain]
@@ -182,19 +167,6 @@ def advance_single(arrays, peaks, model, block, work, log, until, factor):  # ty
             _compute(arrays, peaks, couplings, strength, own, work, place, width, level, size)
         plus, minus = (0, 1) if cell >= 0 else (1, 0)
         _fill(leaves, sums, tree, spins, bounds[place, plus], bounds[place, minus])
-        inhabitants[:] = 0
-        if depth > 0:
-            for spin in range(count):
-                rank = inner[spin]
-                if rank > 0:
-                    for k in range(1, rank + 1):
-                        members[k, inhabitants[k]] = spin
-                        inhabitants[k] += 1
-                    held[spin] = _inside(
-                        *(arrays, peaks, strength * couplings[spin], own[spin], spin),
-                        *(spins[spin], nest[rank], width * 0.25**rank, most),
-                    )
-                    replace(leaves, groups, tree, spin, held[spin])
         for k in range(known):
             replace(leaves, groups, tree, known_spins[k], known_rates[k] * SINGLE)
         if np.isnan(due):
@@ -234,76 +206,24 @@ def advance_single(arrays, peaks, model, block, work, log, until, factor):  # ty
                     elif spent > 2 * price:
                         level = min(FINEST, level + 1)
                 else:
+                    side = plus if value > 0 else minus
+                    replace(leaves, groups, tree, spin, bounds[place, side, spin])
                     for k in range(known):
                         other = known_spins[k]
-                        if inner[other] > 0:
-                            replace(leaves, groups, tree, other, held[other])
-                        else:
-                            side = plus if spins[other] > 0 else minus
-                            replace(leaves, groups, tree, other, bounds[place, side, other])
-                    rank = inner[spin]
-                    if rank == 0:
-                        replace(leaves, groups, tree, spin, bounds[place, plus if value > 0 else minus, spin])
-                    closed = 1
-                    while closed <= depth and (
-                        abs(total - nest[closed]) <= width * 0.25**closed
-                    ):
-                        closed += 1
-                    if rank > 0 and rank < closed:
-                        held[spin] = _inside(
-                            *(arrays, peaks, strength * couplings[spin], own[spin], spin),
-                            *(value, nest[rank], width * 0.25**rank, most),
-                        )
-                        replace(leaves, groups, tree, spin, held[spin])
-                    if closed <= depth:
-                        rank = closed - 1
-                        for k in range(inhabitants[closed]):
-                            other = members[closed, k]
-                            inner[other] = rank
-                            if rank > 0:
-                                held[other] = _inside(
-                                    *(arrays, peaks, strength * couplings[other], own[other]),
-                                    *(other, spins[other], nest[rank], width * 0.25**rank, most),
-                                )
-                                replace(leaves, groups, tree, other, held[other])
-                                spent += 1
-                            else:
-                                side = plus if spins[other] > 0 else minus
-                                replace(leaves, groups, tree, other, bounds[place, side, other])
-                        inhabitants[closed:] = 0
-                        depth = rank
+                        side = plus if spins[other] > 0 else minus
+                        replace(leaves, groups, tree, other, bounds[place, side, other])
                 known = 0
             else:
                 spent += 1
-                weight = leaves[spin]
-                if spin < count and weight * _NOTABLE > tree[1]:
-                    rank = inner[spin]
-                    if _LOOSE * rate < weight and rank < DEPTH:
-                        rank += 1
-                        if depth < rank:
-                            depth = rank
-                            nest[rank] = total
-                        inner[spin] = rank
-                        members[rank, inhabitants[rank]] = spin
-                        inhabitants[rank] += 1
-                        held[spin] = _inside(
-                            *(arrays, peaks, strength * couplings[spin], own[spin], spin),
-                            *(spins[spin], nest[rank], width * 0.25**rank, most),
-                        )
-                        spent += 1
-                        replace(leaves, groups, tree, spin, held[spin])
-                    if known < most_known:
-                        known_spins[known], known_rates[known] = spin, rate
-                        known += 1
-                        replace(leaves, groups, tree, spin, rate * SINGLE)
+                if known < most_known:
+                    known_spins[known], known_rates[known] = spin, rate
+                    known += 1
+                    replace(leaves, groups, tree, spin, rate * SINGLE)
                 if spent > PATIENCE * price and level < FINEST:
                     level += 1
                     moved = True
             if moved:
-                for k in range(inhabitants[1]):
-                    inner[members[1, k]] = 0
-                inhabitants[:] = 0
-                depth = spent = known = 0
+                spent = known = 0
                 windows += 1
                 width = span * 2.0**-level
                 cell = int(np.rint(total / width))
@@ -318,7 +238,7 @@ def advance_single(arrays, peaks, model, block, work, log, until, factor):  # ty
             due = now + waiting(stream, tree[1] * factor)
         block.sums[chain, 0], block.age[chain] = total, age
         block.level[chain], block.cell[chain], block.spent[chain] = level, cell, spent
-        block.known[chain], block.depth[chain] = known, depth
+        block.known[chain] = known
         block.clock[chain], block.due[chain] = until if due > until else now, due
         block.counts[chain, 0] += events
         block.counts[chain, 1] += trials

@@ -22,7 +22,9 @@ _PRICE, _PRICE_SPIN = 1.0, 0.5
 
 
 class Box(NamedTuple):
-    """Workspace: a tree of sums over bounds, fields in the middle of the box, reaches of energies, scratch."""
+    """Workspace: sums as in `sum_tree`; fields `middle` (N,) in the middle of the box and how far
+    energies `reach` (N,) from there; `most` (L,) is scratch.
+    """
 
     leaves: Array
     sums: Array

@@ -19,6 +19,8 @@ CANCELLATION = 1.5
 # grid, a point and mode, an energy of the transform.
 _TERM, _TAIL_TERM, _POINT, _MODE, _ENERGY = 0.7, 1.1, 60.0, 40.0, 200.0
 _ENERGIES = 4096
+# More terms than these are never tried.
+_MOST = 10**6
 
 
 class Spectrum:
@@ -100,10 +102,10 @@ class Spectrum:
         + \mathrm{width}_l^2]`, closely where the modes are weakly damped. The first line of
         weak coupling lies at zero and has half-width γ_φ; with k quanta taken from modes and l
         given to them the centre moves by (k − l)ω and the half-width grows by (k + l)Γ/2, its
-        mean over all such k and l being given. A mode that is so strongly coupled or damped that
-        its sidebands merge moves all lines by its reorganisation energy and widens them by its
-        Gaussian instead. Lines lower than 1e-8 of the highest are left out; 4,000 are given at
-        most. They serve to grade a grid of energies, not to compute rates.
+        mean over all such k and l being given. Modes that are so strongly coupled or damped
+        that their sidebands merge move all lines by their reorganisation energy and widen them
+        by their Gaussian instead. Lines lower than 1e-8 of the highest are left out; 4,000 are
+        given at most. They serve to grade a grid of energies, not to compute rates.
         """
         return lines_of(self.bath)
 
@@ -208,7 +210,7 @@ def _prepared(bath: Bath) -> tuple[Sidebands | None, Transform | None]:
         term = _ENERGIES * (_TAIL_TERM if tried else _TERM)
         if best - cost < term:
             continue
-        series = sidebands(bath, tried * step, int((best - cost) / term))
+        series = sidebands(bath, tried * step, int(min((best - cost) / term, _MOST)))
         if series is not None:
             best, points, tail = cost + len(series.rates) * term, tried, series
     if points:

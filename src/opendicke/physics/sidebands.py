@@ -144,13 +144,18 @@ def lorentzians(
 
 def lines_of(bath: Bath, least: float = 1e-8, most: int = 4000) -> tuple[Array, Array, Array]:
     """Centres, half-widths and weights of the lines; see `Spectrum.lines`."""
-    merged = [_merged(bath, mode) for mode in range(len(bath.decay))]
     each = bath.noise * (1 / bath.rate).real
-    centres, widths, weights = np.zeros(1), np.array([each[~np.array(merged)].sum()]), np.ones(1)
-    for mode, blurred in enumerate(merged):
-        steps, extra, share = (
-            _envelope(bath, mode) if blurred else _ladder(bath, mode, float(each.sum()), least)
-        )
+    merged = np.array([_merged(bath, mode) for mode in range(len(each))])
+    # √(2 ln 2) σ of a Gaussian, but a Lorentzian of modes that move faster than C decays.
+    fast = np.abs(bath.rate) > np.sqrt(bath.noise[merged].sum())
+    blurred = 1.18 * float(np.sqrt(bath.noise[merged & ~fast].sum()))
+    narrowed = float(each[~merged | fast].sum())
+    mean = (bath.raising - bath.lowering)[merged]
+    centres = np.array([float((mean * (1 / bath.rate[merged]).imag).sum())])
+    widths = np.array([blurred + narrowed])
+    weights = np.ones(1)
+    for mode in np.flatnonzero(~merged):
+        steps, extra, share = _ladder(bath, int(mode), float(widths.min()), least)
         centres = (centres[:, None] + steps).ravel()
         widths = (widths[:, None] + extra).ravel()
         weights = (weights[:, None] * share).ravel()
@@ -167,18 +172,10 @@ def _merged(bath: Bath, mode: int) -> bool:
     omega, decay = abs(float(bath.frequency[mode])), float(bath.decay[mode])
     lower, upper = (float(abs(c[mode])) for c in bath.amplitudes)
     # −ln|C| after one period; beyond 25 nothing of the ripple is left.
+    if omega and bath.excess(2 * np.pi / omega) < -25:
+        return True
     lost = 2 * np.pi * float(bath.noise[mode]) * decay / (omega**2 + decay**2)
     return lower + upper > 1 and (omega < decay or lost > 25 * omega)
-
-
-def _envelope(bath: Bath, mode: int) -> tuple[Array, Array, Array]:
-    """What a mode with merged sidebands does to every line: shift and half-width."""
-    z = complex(bath.rate[mode])
-    shift = float(bath.raising[mode] - bath.lowering[mode]) * (1 / z).imag
-    noise = float(bath.noise[mode])
-    # √(2 ln 2) of a Gaussian, or the Lorentzian of a mode that forgets faster than it acts.
-    width = min(1.18 * np.sqrt(noise), noise * (1 / z).real)
-    return np.array([shift]), np.array([width]), np.ones(1)
 
 
 def _ladder(bath: Bath, mode: int, dephasing: float, least: float) -> tuple[Array, Array, Array]:

@@ -1,0 +1,173 @@
+"""Kinetic Monte Carlo against a plain n-fold-way loop, and its cost by number of spins."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from opendicke.methods.chains import ChainBlock, Chains
+from opendicke.physics.rate_table import FlipRates, tabulate
+
+CHAINS = 16
+LARGEST = 9.0
+"""g₀ = .9 at 100 spins, 9/√N in general (fiorelli2020 Fig. 2)."""
+FIELD, FREQUENCY, GAIN = 0.1, 1.0, 1.0
+POINTS = 4096
+
+
+def problem(spins: int, ratio: float) -> tuple[FlipRates, np.ndarray, np.ndarray, np.ndarray]:
+    """Rates, couplings, strengths and random configurations, for loss = gain + `ratio`."""
+    rng = np.random.default_rng(0)
+    couplings = rng.uniform(-1, 1, (spins, 1)) * LARGEST / np.sqrt(spins)
+    rates = tabulate(couplings, FREQUENCY, GAIN + ratio, GAIN, FIELD)
+    strengths = np.array([16 * FREQUENCY / (4 * FREQUENCY**2 + ratio**2)])
+    return rates, couplings, strengths, rng.choice([-1, 1], (CHAINS, spins)).astype(np.int8)
+
+
+@njit(nogil=True)
+def n_fold_way(
+    table: Any,
+    row: Any,
+    lowest: Any,
+    density: Any,
+    strength: float,
+    couplings: Any,
+    spins: Any,
+    until: float,
+    most: int,
+    running: Any,
+) -> int:
+    """The peer: all rates from uniform linear tables for each event, one chain after the other.
+
+    A chain ends at `until` or after `most` events. Returns the number of events.
+    """
+    chains, count = spins.shape
+    last = table.shape[1] - 2
+    events = 0
+    for chain in range(chains):
+        total = 0.0
+        for i in range(count):
+            total += couplings[i] * spins[chain, i]
+        now = 0.0
+        for _ in range(most):
+            rate = 0.0
+            for i in range(count):
+                energy = strength * couplings[i] * (spins[chain, i] * total - couplings[i])
+                place = (energy - lowest[row[i]]) * density[row[i]]
+                k = min(max(int(place), 0), last)
+                low, high = table[row[i], k], table[row[i], k + 1]
+                rate += low + (place - k) * (high - low)
+                running[i] = rate
+            now -= np.log(1.0 - np.random.random()) / rate
+            if now > until:
+                break
+            i = min(np.searchsorted(running, np.random.random() * rate), count - 1)
+            spins[chain, i] = -spins[chain, i]
+            total += 2.0 * couplings[i] * spins[chain, i]
+            events += 1
+    return events
+
+
+def peer_tables(rates: FlipRates, couplings: np.ndarray) -> tuple[Any, ...]:
+    """Uniform tables of the peer: one for each spin, but at most a thousand, of the nearest |g|."""
+    spins = len(couplings)
+    order = np.argsort(np.abs(couplings[:, 0]))
+    chosen = order[:: max(1, spins // 1000)]
+    row = np.searchsorted(np.abs(couplings[chosen, 0]), np.abs(couplings[:, 0]), side="right") - 1
+    row = np.maximum(row, 0)
+    first = rates.arrays.first[chosen]
+    low, high = rates.arrays.lowest[first], rates.arrays.highest[first]
+    energies = np.linspace(low, high, POINTS, axis=1)
+    return rates.evaluate(chosen[:, None], energies), row, low, (POINTS - 1) / (high - low)
+
+
+class Race:
+    """Both samplers in slices of processor time, in turn."""
+
+    def __init__(self, spins: int, ratio: float) -> None:
+        rates, self.couplings, self.strengths, self.start = problem(spins, ratio)
+        self.made = Chains(rates, self.couplings, self.strengths)
+        self.tables = peer_tables(rates, self.couplings)
+        self.configurations = self.start.astype(np.int64)
+        self.running = np.empty(spins)
+        self.peer(1)
+        self.made.advance(self.state(), 0.0)
+
+    def state(self) -> ChainBlock:
+        """Chains at their start."""
+        return self.made.start(self.start, np.array([1, 2], dtype=np.uint32))
+
+    def peer(self, events: int) -> float:
+        """Nanoseconds for an event of the peer, which goes on where it was."""
+        start = time.process_time()
+        arguments = (float(self.strengths[0]), self.couplings[:, 0].copy(), self.configurations)
+        made = n_fold_way(*self.tables, *arguments, np.inf, events, self.running)
+        return 1e9 * (time.process_time() - start) / made
+
+    def ours(self, state: ChainBlock, span: float) -> tuple[float, int]:
+        """Nanoseconds for an event over a span of time, and the number of events."""
+        before, start = state.counts.events, time.process_time()
+        self.made.advance(state, float(state.clock.max()) + span)
+        taken = time.process_time() - start
+        made = state.counts.events - before
+        return 1e9 * taken / max(made, 1), made
+
+    def span(self, state: ChainBlock, events: int) -> float:
+        """A time in which about so many flips happen in all chains."""
+        span = 1.0 / self.made.largest_rate
+        while self.ours(state, span)[1] < events:
+            span *= 2.0
+        return span
+
+
+def speed(spins: int, ratio: float, slices: int = 15) -> str:
+    """Events per second and core against the peer, from the start and later."""
+    race = Race(spins, ratio)
+    state = race.state()
+    own = CHAINS * 400
+    each = max(1, int(1e6 / spins / CHAINS))
+    span = race.span(state, own)
+    early = race.state()
+    started = race.peer(each) / race.ours(early, 2 * span)[0]
+    pairs = []
+    for _ in range(slices):
+        pairs.append((race.peer(each), race.ours(state, span)[0]))
+    quotients = sorted(a / b for a, b in pairs)
+    first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return (
+        f"| {spins:,} spins, η = {ratio:g}, {CHAINS} chains, one core: time of an event "
+        f"(from the start: {started:.3g}) | n-fold way: {first:.4g} ns | chains: {second:.4g} ns "
+        f"| {statistics.median(quotients):.3g} ({quotients[0]:.3g}–{quotients[-1]:.3g}) |"
+    )
+
+
+def growth() -> Iterator[str]:
+    """Time of an event from 100 to 100,000 spins, and its exponent."""
+    for ratio in (10.0, 0.1):
+        times = {}
+        for spins in (10**2, 10**3, 10**4, 10**5):
+            race = Race(spins, ratio)
+            state = race.state()
+            span = race.span(state, CHAINS * 400)
+            times[spins] = statistics.median(race.ours(state, span)[0] for _ in range(9))
+        fit = np.polyfit(np.log(list(times)), np.log(list(times.values())), 1)[0]
+        listed = ", ".join(f"{spins:,}: {value:.3g} ns" for spins, value in times.items())
+        yield f"| time of an event by spins, η = {ratio:g} | {listed} | | N^{fit:.2f} |"
+
+
+def rows() -> Iterator[str]:
+    """Lines of the table."""
+    for spins in (100, 10**4):
+        for ratio in (10.0, 0.1):
+            yield speed(spins, ratio)
+    yield from growth()
+
+
+if __name__ == "__main__":
+    for line in rows():
+        print(line, flush=True)

@@ -328,10 +328,10 @@ def _chains(model: DickeModel, sampler: str, up: Array) -> Any:
 
     rates, weights = rates_of(model), energy_weights(model)
     if sampler == "automatic":
-        from opendicke.methods.chains import sampling
+        from opendicke.methods.chain_sampler import sampling
 
         likely = np.where(up >= 0.5, 1, -1).astype(np.int8)
-        sampler = sampling(rates, model.couplings, weights, likely)
+        sampler = sampling(rates, model.couplings, weights, likely).sampler
     return Chains(rates, model.couplings, weights, sampler)
 
 

@@ -97,7 +97,7 @@ class RateEquation(AbstractMethod):
             products = 20.0 + 2 * math.sqrt(20.0 * exits.largest * span)
             return 2e-9 * products * spins * 2.0 ** (spins - 1), _memory(spins)
 
-        return assessed(problem, cost)
+        return assessed(problem, cost, tolerance=_of_rates(self.tolerance))
 
     def run_many(
         self,
@@ -154,7 +154,9 @@ class RateEquation(AbstractMethod):
         readout, population = Readout(model, observables), Population(model)
 
         def measure(probabilities: Array) -> Array:
-            return readout.averages(population.at(probabilities))
+            # With their sum, which truncation leaves near 1.
+            averages = readout.averages(population.at(probabilities))
+            return np.append(averages, probabilities.sum())
 
         elapsed, start = times - times[0], initial_probabilities(problem)
         if readout.linear and readout.numbers <= _FEW_NUMBERS:
@@ -162,15 +164,16 @@ class RateEquation(AbstractMethod):
                 generator, start, elapsed, self.tolerance, measure, report
             )
         else:
-            averages = np.empty((len(times), readout.numbers))
+            averages = np.empty((len(times), readout.numbers + 1))
 
             def visit(number: int, probabilities: Array) -> None:
                 averages[number] = measure(probabilities)
 
             done = propagate(generator, start, elapsed, self.tolerance, visit, report)
+        averages = averages[:, :-1] / averages[:, -1:]
         values = readout.answers(averages)
         status, message = Status.OK, ""
-        if not all(np.isfinite(value).any() for value in values.values() if value.size):
+        if not np.isfinite(averages).all():
             status, message = Status.NOT_FINITE, "probabilities are not finite"
         elif done.error > self.tolerance:
             status = Status.NOT_CONVERGED
@@ -180,6 +183,11 @@ class RateEquation(AbstractMethod):
             )
         numerics |= {"products": done.products, "estimated_error": done.error}
         return Raw(values, status, message, numerics, readout.labels())
+
+
+def _of_rates(tolerance: float) -> float:
+    """Relative error of tabulated rates that goes with an error of probabilities."""
+    return min(1e-9, tolerance)
 
 
 def _dicke(problem: Problem) -> DickeModel:
@@ -197,7 +205,7 @@ def _generator(model: DickeModel, tolerance: float) -> tuple[Any, dict[str, Any]
     from opendicke.methods.strong_coupling import rates_of
     from opendicke.physics.configuration_rates import energy_weights
 
-    rates = rates_of(model)
+    rates = rates_of(model, _of_rates(tolerance))
     generator = Generator.tabulated(rates, model.couplings, energy_weights(model))
     return generator, dict(rates.report)
 

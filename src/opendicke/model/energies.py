@@ -32,7 +32,8 @@ class EnergyBins(NamedTuple):
         span = self.highest - self.lowest
         if span <= 0:
             return np.zeros(np.shape(energies), np.int64)
-        places = ((energies - self.lowest) * (self.number / span)).astype(np.int64)
+        # Levels at edges belong to the interval above, whatever rounding makes of them.
+        places = ((energies - self.lowest) * (self.number / span) + 1e-9).astype(np.int64)
         return np.asarray(np.clip(places, 0, self.number - 1))
 
 

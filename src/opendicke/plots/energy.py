@@ -86,9 +86,11 @@ def _panel(axes: Any, dataset: xr.Dataset, at: dict[Any, int], top: float) -> An
     if len(positive) > 3 and positive[-1] > 1e3 * positive[0]:
         axes.set_xscale("symlog", linthresh=float(positive[0]))
     axes.grid(False)
-    axes.set_xlim(times[0], times[-1])
     low, high = float(levels.min()), float(levels.max())
-    axes.set_ylim(low - 0.05 * (high - low), high + 0.02 * (high - low))
+    if len(times) > 1:
+        axes.set_xlim(times[0], times[-1])
+    if high > low:
+        axes.set_ylim(low - 0.05 * (high - low), high + 0.02 * (high - low))
     axes.set_xlabel("time")
     axes.set_ylabel("Ising energy $H_I$")
     axes.set_title(_title(dataset, at), fontsize=9)

@@ -74,9 +74,12 @@ def to_dataset(
             variables[f"{item.name}_stderr"] = xr.Variable(dims, errors, attributes)
         for dim, size in zip(item.dims, stacked.shape[len(names) + 1 :], strict=True):
             coordinates.setdefault(dim, xr.Variable((dim,), np.arange(size)))
-    for name, (label_dims, first) in raws[0].labels.items():
-        values = np.stack([raw.labels[name][1] for raw in raws]).reshape((*extents, *first.shape))
-        coordinates[name] = xr.Variable((*names, *label_dims), values, _LABELS[name])
+    labels = {name: label for raw in raws for name, label in raw.labels.items()}
+    for name, (label_dims, like) in labels.items():
+        without = (label_dims, np.full(like.shape, np.nan))
+        values = np.stack([raw.labels.get(name, without)[1] for raw in raws])
+        shaped = values.reshape((*extents, *like.shape))
+        coordinates[name] = xr.Variable((*names, *label_dims), shaped, _LABELS[name])
     if "pattern" in coordinates and model.pattern_names is not None:
         coordinates["pattern_name"] = words("pattern", model.pattern_names)
     variables |= _member_variables(raws, names, extents)
@@ -130,7 +133,8 @@ def _member_variables(
     variables: dict[str, Any] = {"status": xr.Variable(names, status, flags)}
     labels = {
         "step": "longest time step",
-        "estimated_error": "estimated numerical error, largest over the observables",
+        "estimated_error": "estimated numerical error, largest over the observables (of the rate "
+        "equation: of the probabilities, summed)",
     }
     for name, label in labels.items():
         if all(name in raw.numerics for raw in raws):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import diagram
+import kinetic_monte_carlo
+import master_equation
+import rates
 import reduction
 import startup
 import sweep
@@ -13,7 +16,16 @@ from timing import header
 def main() -> None:
     """Print one Markdown table."""
     print(header(), flush=True)
-    for part in (startup, reduction, sweep, diagram, wigner):
+    for part in (
+        startup,
+        reduction,
+        sweep,
+        diagram,
+        wigner,
+        rates,
+        master_equation,
+        kinetic_monte_carlo,
+    ):
         for row in part.rows():
             print(row, flush=True)
 

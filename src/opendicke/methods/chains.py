@@ -222,8 +222,8 @@ class Chains:
         block.known[:] = 0
         block.spent[:] = 0
         if state.owner is None:
-            # About what √N flips move the fields by.
-            block.level[:] = max(1, round(0.5 * np.log2(self.spins)))
+            # About an eighth of what the fields are in a random configuration.
+            block.level[:] = 3 + max(1, round(0.5 * np.log2(self.spins)))
         if self.modes == 1:
             width = np.abs(self._model.couplings).sum() * 2.0 ** -block.level.astype(float)
             block.cell[:] = np.rint(block.sums[:, 0] / width) if (width > 0).all() else 0

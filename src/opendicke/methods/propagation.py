@@ -101,10 +101,12 @@ def propagate(
         ends = run.step(elapsed[k:stop], store)
         for row in range(ends):
             p = _unfolded(store[row])
-            drift, lowest = max(drift, abs(p.sum() - 1)), min(lowest, p.min())
-            if lowest < 0:
+            total, least = p.sum(), p.min()
+            drift, lowest = max(drift, abs(total - 1)), min(lowest, least)
+            if least < 0:
                 np.maximum(p, 0.0, out=p)
-            p /= p.sum()
+                total = p.sum()
+            p /= total
             visit(k + row, p)
         k += ends
     return Propagation(
@@ -310,13 +312,15 @@ class _Run:
     def _settles(self, change: float) -> bool:
         """Whether nothing happens any more: ‖p(t) − p‖ ≤ t ‖Lp‖ as the propagator contracts.
 
-        A change as small as the rounding of Lp says no more than that.
+        A change as small as the rounding of Lp says no more than that. What it may still hold is
+        taken to last at most a thousand times as long as it took to become so small.
         """
         left = change * (self.end - self.now)
         rounding = 16 * np.finfo(float).eps * self.rho
         self.settled = bool(left <= 0.1 * self.tolerance or change <= rounding)
         if self.settled:
-            self.error += min(left, 2.0)
+            lasts = min(self.end - self.now, 1e3 * max(self.now, 1 / self.rho))
+            self.error += min(change * lasts, 2.0)
         return self.settled
 
     def _unchanged(

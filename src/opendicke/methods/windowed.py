@@ -25,8 +25,9 @@ FINEST = 40
 """Halvings of the widest window."""
 PATIENCE = 8.0
 """Rejections, in prices of a new window, after which a chain narrows its window where it is."""
-_PRICE, _PRICE_SPIN = 1.0, 0.01
-"""What a new window costs, in trials: in any case, and for each spin."""
+_PRICE, _PRICE_SPIN, _PRICE_UNKNOWN = 1.0, 0.01, 0.1
+"""What a window costs, in trials: in any case, for each spin, and where few windows are kept."""
+_FEW = 128
 _TOGETHER = 64
 _BYTES = 2**26
 _MOST_ROWS = 4096
@@ -149,7 +150,9 @@ def advance_single(arrays, peaks, model, block, work, log, until, factor):  # ty
     room = log.times.shape[1]
     strength = model.strengths[0]
     span = np.abs(couplings).sum()
-    price = _PRICE + _PRICE_SPIN * count
+    few = rows < _FEW
+    price = _PRICE + (_PRICE_UNKNOWN if few else _PRICE_SPIN) * count
+    patience = (2.0 if few else PATIENCE) * price
     for chain in range(chains):
         spins, stream = block.spins[chain], block.streams[chain]
         times, flipped = log.times[chain], log.flipped[chain]
@@ -219,7 +222,7 @@ def advance_single(arrays, peaks, model, block, work, log, until, factor):  # ty
                     known_spins[known], known_rates[known] = spin, rate
                     known += 1
                     replace(leaves, groups, tree, spin, rate * SINGLE)
-                if spent > PATIENCE * price and level < FINEST:
+                if spent > patience and level < FINEST:
                     level += 1
                     moved = True
             if moved:

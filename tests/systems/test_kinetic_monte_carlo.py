@@ -1,0 +1,410 @@
+"""Kinetic Monte Carlo through the front door: against the rate equation and dense exponentials.
+
+Means are compared in units of their own standard errors, pooled over independent seeds.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+import opendicke as od
+
+STATIONARY = {"bosons": "stationary"}
+SAMPLERS = ("rejection-free", "windowed", "plain", "automatic")
+NAMES = ["sz_spin", "ising_energy", "overlap"]
+SEEDS = 24
+
+
+def solve(model: Any, state: Any, times: Any, method: Any, names: Any, seed: int = 0) -> Any:
+    """Without verdicts, which have tests of their own."""
+    return od.solve(model, state, times, method, names, seed, validity="ignore")
+
+
+def follow(model: Any, state: Any, times: Any, method: Any, names: Any, seed: int = 0) -> Any:
+    return od.trajectories(model, state, times, method, names, seed, validity="ignore")
+
+
+def scores(found: Any, exact: Any, names: Any) -> np.ndarray:
+    """Deviations in units of the standard error, of everything that fluctuates."""
+    parts = []
+    for name in names:
+        error = found[f"{name}_stderr"].values
+        apart = found[name].values - exact[name].values
+        np.testing.assert_allclose(apart[error == 0], 0.0, atol=1e-8)
+        parts.append(apart[error > 0] / error[error > 0])
+    return np.concatenate(parts)
+
+
+def rms(z: Any) -> float:
+    return float(np.sqrt((np.asarray(z) ** 2).mean()))
+
+
+def worst_mean(z: Any) -> float:
+    """The largest deviation, (seeds, values), of means over seeds."""
+    return float(np.abs(z.mean(axis=0)).max() * np.sqrt(len(z)))
+
+
+# Several spins and one or three modes
+
+
+def several(modes: int, ratio: float = 1.0) -> od.DickeModel:
+    """Five spins on one mode or four on three, spin 0 with its first coupling times `ratio`."""
+    field = np.array([0.1, 0.08, 0.12, 0.07, 0.1])
+    if modes == 1:
+        couplings = np.array([[2.0], [-1.3], [1.6], [1.1], [2.5]])
+        couplings[0] *= ratio
+        return od.DickeModel(couplings, 1.0, loss=1.8, gain=1.0, field=field)
+    couplings = np.array([[1.4, -0.6, 0.3], [-0.5, 1.2, 0.9], [0.8, 0.4, -1.1], [1.0, 0.7, 0.5]])
+    couplings[0, 0] *= ratio
+    return od.DickeModel(
+        couplings, [1.0, 1.4, 0.7], loss=[1.8, 1.2, 1.0], gain=[0.9, 0.2, 0.0], field=field[:4]
+    )
+
+
+SPANS = {1: [0.0, 80.0, 500.0, 4000.0], 3: [0.0, 300.0, 1500.0, 8000.0]}
+
+
+def started(model: od.DickeModel) -> od.ProductState:
+    return od.ProductState.configuration([1, -1, -1, 1, -1][: model.spins], **STATIONARY)
+
+
+@cache
+def exact(modes: int, ratio: float = 1.0) -> Any:
+    model = several(modes, ratio)
+    return solve(model, started(model), SPANS[modes], od.RateEquation(), NAMES)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_means_are_those_of_the_rate_equation(sampler: str) -> None:
+    method = od.KineticMonteCarlo(trajectories=320, sampler=sampler)
+    pooled, other = [], []
+    for modes in (1, 3):
+        model = several(modes)
+        runs = [
+            solve(model, started(model), SPANS[modes], method, NAMES, seed) for seed in range(SEEDS)
+        ]
+        z = np.array([scores(run, exact(modes), NAMES) for run in runs])
+        wrong = exact(modes, 1.05).assign(
+            {name: exact(modes, 1.05)[name].where(exact(modes).time > 0, exact(modes)[name])
+             for name in NAMES}
+        )  # fmt: skip
+        off = np.array([scores(run, wrong, NAMES) for run in runs])
+        assert worst_mean(z) < 4.0
+        assert worst_mean(off) > 8.0
+        pooled.append(z.ravel())
+        other.append(off.ravel())
+    pooled, other = np.concatenate(pooled), np.concatenate(other)
+    assert pooled.size >= 1000
+    assert 0.9 < rms(pooled) < 1.1
+    # One coupling changed by 5 % is another law.
+    assert rms(other) > 1.1
+
+
+def test_the_sampler_chosen_is_told() -> None:
+    for modes in (1, 3):
+        model = several(modes)
+        for sampler in SAMPLERS:
+            method = od.KineticMonteCarlo(trajectories=64, sampler=sampler)
+            ds = solve(model, started(model), SPANS[modes], method, ["sz"])
+            told = json.loads(ds.attrs["numerics"])["sampler"]
+            if sampler != "automatic":
+                assert told == sampler
+                continue
+            # The same numbers as when asked for by name.
+            named = od.KineticMonteCarlo(trajectories=64, sampler=told)
+            again = solve(model, started(model), SPANS[modes], named, ["sz"])
+            np.testing.assert_array_equal(ds.sz, again.sz)
+
+
+# Three spins, mixed at first
+
+
+TILTED = np.array([[0.3, 0.1, 0.6], [0.0, 0.0, -1.0], [0.7, -0.2, -0.25]])
+MIXED = od.ProductState.bloch(TILTED, **STATIONARY)
+EVERY = np.array([[1 - 2 * (k >> i & 1) for i in (2, 1, 0)] for k in range(8)])
+MANY_NAMES = [
+    "sz", "overlap_variance", "spin_correlation", "correlation_spin", "probability",
+    "ising_energy_distribution", "photons", "photons_mode", "quadrature_mode", "g2_mode",
+]  # fmt: skip
+
+
+def three(**replaced: Any) -> od.DickeModel:
+    settings: dict[str, Any] = {
+        "couplings": np.array([[1.1, -0.6], [-0.5, 0.9], [0.8, 0.4]]),
+        "frequencies": [1.0, 1.7],
+        "loss": [2.1, 1.5],
+        "gain": [0.9, 0.2],
+        "field": np.array([0.3, 0.2, 0.4]),
+        "patterns": [[1, 1, -1], [1, -1, -1]],
+    }
+    return od.DickeModel(**settings | replaced)
+
+
+def mixed_at_first() -> np.ndarray:
+    start = np.ones(1)
+    for z in TILTED[:, 2]:
+        start = np.kron(start, [(1 + z) / 2, (1 - z) / 2])
+    return start
+
+
+def test_mixed_states_are_drawn_spin_by_spin() -> None:
+    """At times[0]: probabilities of a product, a spin along −Z certain, errors binomial."""
+    method, p = od.KineticMonteCarlo(trajectories=4000), mixed_at_first()
+    ds = solve(three(), MIXED, [3.0], method, ["probability", "sz_spin"], seed=4).isel(time=0)
+    error = np.sqrt(p * (1 - p) / 4000)
+    np.testing.assert_array_equal(ds.probability[p == 0], 0.0)
+    assert (np.abs(ds.probability - p)[p > 0] < 4 * error[p > 0]).all()
+    np.testing.assert_allclose(ds.probability_stderr, error, rtol=0.1)
+    assert float(ds.sz_spin[1]) == -1.0
+    # Another state would be seen.
+    flipped = p[[4, 5, 6, 7, 0, 1, 2, 3]]
+    assert np.abs(ds.probability - flipped).max() > 10 * error.max()
+
+
+def test_every_kind_of_observable_from_a_mixed_state() -> None:
+    """Variances, correlations, histograms and g², with errors that are neither small nor large."""
+    times, method = [0.0, 4.0, 40.0], od.KineticMonteCarlo(trajectories=640)
+    expected = solve(three(), MIXED, times, od.RateEquation(), MANY_NAMES)
+    runs = [solve(three(), MIXED, times, method, MANY_NAMES, seed) for seed in range(20)]
+    for name in MANY_NAMES:
+        error = np.array([run[f"{name}_stderr"].values for run in runs])
+        apart = np.array([run[name].values for run in runs]) - expected[name].values
+        # Counts of very rare configurations are not normally distributed.
+        common = (error > 0).all(axis=0) & (np.abs(expected[name].values) > 0.02)
+        still = (error == 0).all(axis=0)
+        np.testing.assert_allclose(apart[:, still], 0.0, atol=1e-8, err_msg=name)
+        z = (apart[:, common] / error[:, common]).ravel()
+        assert z.size >= 60, name
+        assert 0.85 < rms(z) < 1.2, name
+        assert worst_mean(apart[:, common] / error[:, common]) < 4.0, name
+    np.testing.assert_array_equal(runs[0].bin_energy, expected.bin_energy)
+    assert float(runs[0].lowest_energy) == float(expected.lowest_energy)
+
+
+# Annealing: dense generators, piece by piece
+
+
+def dense(model: od.DickeModel, field: float, damping: float) -> np.ndarray:
+    """The generator with the field times one factor and loss − gain times the other."""
+    frequencies, loss, gain = model.frequencies, model.loss, model.gain
+    loss = gain + damping * (loss - gain)
+    strength = 16 * frequencies / (4 * frequencies**2 + (loss - gain) ** 2)
+    made = np.zeros((8, 8))
+    for here, spins in enumerate(EVERY):
+        for i, g in enumerate(model.couplings):
+            others = spins @ model.couplings - g * spins[i]
+            energy = float(np.sum(strength * g * spins[i] * others))
+            h = field * model.field[i]
+            rate = float(od.flip_rates(g, frequencies, loss, gain, h, energy))
+            made[here ^ (4 >> i), here] += rate
+            made[here, here] -= rate
+    return made
+
+
+TABLES = {
+    "anneal_times": [2.0, 5.0, 9.0, 20.0],
+    "anneal_field": [1.0, 0.0, -1.5, 0.7],
+    "anneal_damping": [1.0, 0.3, 0.3, 4.0],
+}
+
+
+def piecewise(model: od.DickeModel, times: Any, tables: Any = TABLES) -> np.ndarray:
+    """Probabilities at `times` from those of MIXED at the first one, (T, 8)."""
+    edges = np.array(tables["anneal_times"])
+    p, found = mixed_at_first(), [mixed_at_first()]
+    for start, end in pairwise(times):
+        cuts = [start, *edges[(edges > start) & (edges < end)], end]
+        for left, right in pairwise(cuts):
+            k = max(0, int(np.sum(edges <= left)) - 1)
+            flow = dense(model, tables["anneal_field"][k], tables["anneal_damping"][k])
+            p = expm(flow * (right - left)) @ p
+        found.append(p)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS[:3])
+@pytest.mark.parametrize("first", [0.0, 6.0, 9.0], ids=["before", "between", "edge"])
+def test_tables_against_the_piecewise_master_equation(sampler: str, first: float) -> None:
+    """Fields and dampings that change in steps, from times before, between and at their edges."""
+    times = np.append(first, [t for t in (4.0, 5.0, 8.0, 12.0, 20.0, 45.0) if t > first])
+    method = od.KineticMonteCarlo(trajectories=2000, sampler=sampler, **TABLES)
+    shares = np.array(
+        [solve(three(), MIXED, times, method, ["probability"], seed).probability.values
+         for seed in range(3)]
+    )  # fmt: skip
+    p = piecewise(three(), times)
+    shown = p > 0.01
+    z = (shares - p)[:, shown] / np.sqrt(p * (1 - p) / 2000)[shown]
+    assert worst_mean(z) < 4.0
+    assert 0.8 < rms(z) < 1.2
+    # Tables that begin a little later, or with another damping, are rejected.
+    late = TABLES | {"anneal_times": [2.0, 6.0, 10.0, 21.0]}
+    for other in (late, TABLES | {"anneal_damping": [1.0, 1.0, 1.0, 1.0]}):
+        q = piecewise(three(), times, other)
+        off = (shares - q)[:, shown] / np.sqrt(q * (1 - q) / 2000)[shown]
+        assert rms(off) > 1.3
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_without_field_nothing_flips(sampler: str) -> None:
+    """From 5 to 9 there is none: every trajectory is frozen, and goes on afterwards."""
+    method = od.KineticMonteCarlo(trajectories=64, sampler=sampler, **TABLES)
+    times = [0.0, 5.0, 6.0, 9.0, 14.0]
+    spins = follow(three(), MIXED, times, method, ["sz_spin"])[0].sz_spin
+    np.testing.assert_array_equal(spins.isel(time=2), spins.isel(time=1))
+    np.testing.assert_array_equal(spins.isel(time=3), spins.isel(time=1))
+    for before, after in ((0, 1), (3, 4)):
+        moved = (spins.isel(time=before) != spins.isel(time=after)).any("spin")
+        assert moved.mean() > 0.3
+
+
+def test_constant_tables_are_another_model() -> None:
+    """One entry, wherever it lies: bit by bit the model with that damping and field."""
+    model, times = three(), [0.0, 4.0, 40.0]
+    damping = 0.4 * (model.loss - model.gain)
+    names = ["sz_spin", "ising_energy", "photons_mode", "ising_energy_distribution"]
+    slow = three(loss=model.gain + damping)
+    expected = solve(slow, MIXED, times, od.KineticMonteCarlo(200), names)
+    for place in (-9.0, 0.0, 20.0, 1e3):
+        tables = {"anneal_times": [place], "anneal_damping": [0.4]}
+        found = solve(model, MIXED, times, od.KineticMonteCarlo(200, **tables), names)
+        for name in (*names, "bin_energy"):
+            np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    # A field is a factor of time, of either sign.
+    expected = solve(model, MIXED, np.multiply(times, 4.0), od.KineticMonteCarlo(200), names)
+    tables = {"anneal_times": [0.0], "anneal_field": [-2.0]}
+    found = solve(model, MIXED, times, od.KineticMonteCarlo(200, **tables), names)
+    for name in names:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-12, err_msg=name)
+
+
+COOLED = {"anneal_times": [0.0, 10.0], "anneal_damping": [1.0, 4.0]}
+
+
+def test_an_entry_holds_from_its_time_on() -> None:
+    """At t = 10 bosons are stationary for the second damping, whether one arrives or starts."""
+    model, method = three(), od.KineticMonteCarlo(64, **COOLED)
+    names = ["sz_spin", "photons_mode", "ising_energy"]
+    ds, _ = follow(model, MIXED, [0.0, 9.0, 10.0, 11.0], method, names)
+    for k, factor in enumerate((1.0, 1.0, 4.0, 4.0)):
+        spins = ds.sz_spin.isel(time=k).transpose("trajectory", "spin").values
+        damping = factor * (model.loss - model.gain)
+        force = (spins @ model.couplings) ** 2
+        weight = 1 / (model.frequencies**2 + damping**2 / 4)
+        # Equal gain over another damping: fewer thermal photons, too.
+        expected = force * weight + model.gain / damping
+        photons = ds.photons_mode.isel(time=k).transpose("trajectory", "mode")
+        np.testing.assert_allclose(photons, expected, rtol=1e-12, err_msg=str(ds.time[k].item()))
+        energy = -(force - (model.couplings**2).sum(axis=0)) @ (model.frequencies * weight)
+        np.testing.assert_allclose(ds.ising_energy.isel(time=k), energy, atol=1e-12)
+
+
+def test_distributions_agree_with_their_labels_while_damping_changes() -> None:
+    """At every time the mean of `bin_energy` is the mean energy within half an interval."""
+    names = ["ising_energy", "ising_energy_distribution"]
+    ds = solve(three(), MIXED, [0.0, 9.0, 11.0, 30.0], od.KineticMonteCarlo(200, **COOLED), names)
+    width = float(np.diff(ds.bin_energy.values)[0])
+    mean = ds.ising_energy_distribution.values @ ds.bin_energy.values
+    assert (np.abs(mean - ds.ising_energy.values) <= width / 2).all()
+
+
+# Single trajectories
+
+
+@pytest.mark.parametrize("annealed", [{}, COOLED], ids=["", "annealed"])
+def test_means_of_trajectories_are_the_answers(annealed: Any) -> None:
+    """Of the same seed, to round-off; values are those of single configurations."""
+    names = [name for name in MANY_NAMES if name not in ("overlap_variance", "g2_mode")]
+    method, times = od.KineticMonteCarlo(150, **annealed), [0.0, 4.0, 40.0]
+    ds, last = follow(three(), MIXED, times, method, [*names, "sz_spin"], seed=5)
+    mean = solve(three(), MIXED, times, method, [*names, "sz_spin"], seed=5)
+    assert ds.sizes["trajectory"] == 150
+    for name in (*names, "sz_spin"):
+        assert ds[name].dims == ("trajectory", *mean[name].dims)
+        np.testing.assert_allclose(ds[name].mean("trajectory"), mean[name], atol=1e-12)
+        error = ds[name].std("trajectory", ddof=1) / np.sqrt(150)
+        np.testing.assert_allclose(error, mean[f"{name}_stderr"], atol=1e-12, err_msg=name)
+    np.testing.assert_array_equal(ds.bin_energy, mean.bin_energy)
+    assert set(np.unique(ds.sz_spin)) == {-1.0, 1.0}
+    np.testing.assert_array_equal(ds.probability.sum("configuration"), 1.0)
+    assert last.shape == (150, 3)
+    assert last.dtype == np.int8
+    np.testing.assert_array_equal(last, ds.sz_spin.isel(time=-1).values)
+
+
+def test_last_configurations_go_on() -> None:
+    """Half the way, then each from where it ended: the law of the whole way."""
+    model, times, count = three(), [0.0, 6.0], 24
+    method = od.KineticMonteCarlo(count, sampler="windowed")
+    _, last = follow(model, MIXED, times, method, ["sz"], seed=1)
+    total, spread = np.zeros(3), np.zeros(3)
+    for k, spins in enumerate(last):
+        state = od.ProductState.configuration(spins, **STATIONARY)
+        few = od.KineticMonteCarlo(100, sampler="windowed")
+        ds = solve(model, state, [6.0, 12.0], few, ["sz_spin"], seed=10 + k)
+        np.testing.assert_array_equal(ds.sz_spin[0], spins)
+        total += ds.sz_spin[1].values
+        exact = solve(model, state, [6.0, 12.0], od.RateEquation(), ["sz_spin"]).sz_spin[1]
+        total -= exact.values
+        spread += (1 - exact.values**2) / 100
+    assert (np.abs(total) < 4 * np.sqrt(spread)).all()
+
+
+# Many spins
+
+
+def stored(strength: float, loss: float, gain: float, field: float) -> od.DickeModel:
+    return od.RandomDicke(
+        od.Binary(strength, spread=0.05), 200, 3, frequencies=1.0, loss=loss, gain=gain, field=field
+    ).draw(0)
+
+
+def recalled(model: od.DickeModel, end: float) -> np.ndarray:
+    state = od.ProductState.pattern(0, flipped=0.2, seed=1, **STATIONARY)
+    method = od.KineticMonteCarlo(trajectories=3)
+    ds, _ = follow(model, state, [0.0, end], method, ["overlap"])
+    return np.asarray(ds.overlap.isel(pattern=0).transpose("time", "trajectory"))
+
+
+def test_a_memory_corrects_errors() -> None:
+    """Cold sidebands: a fifth of the spins are wrong at first, and nearly none in the end."""
+    before, after = recalled(stored(0.5, 0.4, 0.0, 2e-4), 1e10)
+    np.testing.assert_allclose(before, 0.6, atol=1e-12)
+    assert (after > 0.9).all()
+
+
+def test_strong_coupling_forgets() -> None:
+    """In the power law of long jumps the bias is lost, and the pattern with it."""
+    before, after = recalled(stored(3.0, 1.1, 1.0, 0.01), 1e8)
+    np.testing.assert_allclose(before, 0.6, atol=1e-12)
+    assert (after < 0.6).all()
+
+
+def test_thousands_of_spins() -> None:
+    """A table of two dimensions: samplers agree with each other, and total energy flows down."""
+    spins = 3000
+    rng = np.random.default_rng(2)
+    model = od.DickeModel(
+        rng.uniform(0.5, 1.5, (spins, 1)) * 9 / np.sqrt(spins), 1.0, loss=2.0, gain=0.5, field=0.05
+    )
+    state = od.ProductState.configuration(rng.choice([-1, 1], spins), **STATIONARY)
+    names, found = ["ising_energy", "photons", "sz"], []
+    for sampler in SAMPLERS:
+        method = od.KineticMonteCarlo(24, sampler=sampler)
+        found.append(solve(model, state, [0.0, 30.0], method, names, seed=len(found)))
+        told = json.loads(found[-1].attrs["numerics"])
+        assert told["form"] != "rows"
+    for first, second in pairwise(found):
+        for name in names:
+            assert float(first[name][0]) == pytest.approx(float(second[name][0]), rel=1e-12)
+            error = np.hypot(first[f"{name}_stderr"][1], second[f"{name}_stderr"][1])
+            assert abs(float(first[name][1] - second[name][1])) < 4 * float(error), name
+    moved = np.abs(found[0].ising_energy.diff("time") / found[0].ising_energy_stderr[1])
+    assert float(moved[0]) > 3

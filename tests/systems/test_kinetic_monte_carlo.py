@@ -32,14 +32,13 @@ def follow(model: Any, state: Any, times: Any, method: Any, names: Any, seed: in
 
 
 def scores(found: Any, exact: Any, names: Any) -> np.ndarray:
-    """Deviations in units of the standard error, of everything that fluctuates."""
-    parts = []
-    for name in names:
-        error = found[f"{name}_stderr"].values
-        apart = found[name].values - exact[name].values
-        np.testing.assert_allclose(apart[error == 0], 0.0, atol=1e-8)
-        parts.append(apart[error > 0] / error[error > 0])
-    return np.concatenate(parts)
+    """Deviations in units of the standard error."""
+    return np.concatenate(
+        [
+            np.ravel((found[name] - exact[name]).values / found[f"{name}_stderr"].values)
+            for name in names
+        ]
+    )
 
 
 def rms(z: Any) -> float:
@@ -55,20 +54,21 @@ def worst_mean(z: Any) -> float:
 
 
 def several(modes: int, ratio: float = 1.0) -> od.DickeModel:
-    """Five spins on one mode or four on three, spin 0 with its first coupling times `ratio`."""
-    field = np.array([0.1, 0.08, 0.12, 0.07, 0.1])
+    """Five spins on one mode or four on three, one coupling times `ratio`."""
     if modes == 1:
-        couplings = np.array([[2.0], [-1.3], [1.6], [1.1], [2.5]])
-        couplings[0] *= ratio
-        return od.DickeModel(couplings, 1.0, loss=1.8, gain=1.0, field=field)
-    couplings = np.array([[1.4, -0.6, 0.3], [-0.5, 1.2, 0.9], [0.8, 0.4, -1.1], [1.0, 0.7, 0.5]])
-    couplings[0, 0] *= ratio
-    return od.DickeModel(
-        couplings, [1.0, 1.4, 0.7], loss=[1.8, 1.2, 1.0], gain=[0.9, 0.2, 0.0], field=field[:4]
-    )
+        couplings = np.array(ONE)[:, None]
+        couplings[2] *= ratio
+        field = 0.1 * np.linspace(0.8, 1.2, 5)
+        return od.DickeModel(couplings, 1.0, loss=1.3, gain=1.0, field=field)
+    couplings = np.array(THREE)
+    couplings[1, 0] *= ratio
+    field = 0.1 * np.linspace(0.8, 1.2, 4)
+    return od.DickeModel(couplings, [1.0, 1.4, 0.7], loss=0.4, field=field)
 
 
-SPANS = {1: [0.0, 80.0, 500.0, 4000.0], 3: [0.0, 300.0, 1500.0, 8000.0]}
+ONE = [1.11, 1.16, 1.78, -0.91, 1.52]
+THREE = [[0.53, -0.53, -0.55], [-0.56, 0.34, -0.46], [0.38, 0.45, -0.32], [0.69, 0.37, -0.56]]
+SPANS = {1: [0.0, 1300.0, 5000.0, 15000.0], 3: [0.0, 150.0, 760.0, 4000.0]}
 
 
 def started(model: od.DickeModel) -> od.ProductState:
@@ -83,28 +83,24 @@ def exact(modes: int, ratio: float = 1.0) -> Any:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_means_are_those_of_the_rate_equation(sampler: str) -> None:
+    """Two models, 24 seeds each, three times; a law with one coupling changed by 5 % is not it."""
     method = od.KineticMonteCarlo(trajectories=320, sampler=sampler)
-    pooled, other = [], []
+    right, wrong = [], []
     for modes in (1, 3):
         model = several(modes)
         runs = [
-            solve(model, started(model), SPANS[modes], method, NAMES, seed) for seed in range(SEEDS)
+            solve(model, started(model), SPANS[modes], method, NAMES, seed).isel(time=slice(1, 4))
+            for seed in range(SEEDS)
         ]
-        z = np.array([scores(run, exact(modes), NAMES) for run in runs])
-        wrong = exact(modes, 1.05).assign(
-            {name: exact(modes, 1.05)[name].where(exact(modes).time > 0, exact(modes)[name])
-             for name in NAMES}
-        )  # fmt: skip
-        off = np.array([scores(run, wrong, NAMES) for run in runs])
+        truth, other = (exact(modes, ratio).isel(time=slice(1, 4)) for ratio in (1.0, 1.05))
+        z, off = (np.array([scores(run, law, NAMES) for run in runs]) for law in (truth, other))
         assert worst_mean(z) < 4.0
         assert worst_mean(off) > 8.0
-        pooled.append(z.ravel())
-        other.append(off.ravel())
-    pooled, other = np.concatenate(pooled), np.concatenate(other)
-    assert pooled.size >= 1000
-    assert 0.9 < rms(pooled) < 1.1
-    # One coupling changed by 5 % is another law.
-    assert rms(other) > 1.1
+        right.append(z.ravel())
+        wrong.append(off.ravel())
+    assert np.concatenate(right).size >= 1000
+    assert 0.9 < rms(np.concatenate(right)) < 1.1
+    assert rms(np.concatenate(wrong)) > 1.1
 
 
 def test_the_sampler_chosen_is_told() -> None:
@@ -177,8 +173,8 @@ def test_every_kind_of_observable_from_a_mixed_state() -> None:
         error = np.array([run[f"{name}_stderr"].values for run in runs])
         apart = np.array([run[name].values for run in runs]) - expected[name].values
         # Counts of very rare configurations are not normally distributed.
-        common = (error > 0).all(axis=0) & (np.abs(expected[name].values) > 0.02)
-        still = (error == 0).all(axis=0)
+        still = (error < 1e-12).all(axis=0)
+        common = ~still & (np.abs(expected[name].values) > 0.02)
         np.testing.assert_allclose(apart[:, still], 0.0, atol=1e-8, err_msg=name)
         z = (apart[:, common] / error[:, common]).ravel()
         assert z.size >= 60, name
@@ -191,18 +187,21 @@ def test_every_kind_of_observable_from_a_mixed_state() -> None:
 # Annealing: dense generators, piece by piece
 
 
-def dense(model: od.DickeModel, field: float, damping: float) -> np.ndarray:
-    """The generator with the field times one factor and loss − gain times the other."""
-    frequencies, loss, gain = model.frequencies, model.loss, model.gain
-    loss = gain + damping * (loss - gain)
-    strength = 16 * frequencies / (4 * frequencies**2 + (loss - gain) ** 2)
+@cache
+def dense(damping: float) -> np.ndarray:
+    """The generator of `three()` with loss − gain times a factor, entry by entry."""
+    model = three()
+    frequencies, gain = model.frequencies, model.gain
+    width = damping * (model.loss - gain)
+    strength = 16 * frequencies / (4 * frequencies**2 + width**2)
     made = np.zeros((8, 8))
     for here, spins in enumerate(EVERY):
         for i, g in enumerate(model.couplings):
             others = spins @ model.couplings - g * spins[i]
             energy = float(np.sum(strength * g * spins[i] * others))
-            h = field * model.field[i]
-            rate = float(od.flip_rates(g, frequencies, loss, gain, h, energy))
+            rate = float(
+                od.flip_rates(g, frequencies, gain + width, gain, model.field[i], energy)
+            )
             made[here ^ (4 >> i), here] += rate
             made[here, here] -= rate
     return made
@@ -215,7 +214,7 @@ TABLES = {
 }
 
 
-def piecewise(model: od.DickeModel, times: Any, tables: Any = TABLES) -> np.ndarray:
+def piecewise(times: Any, tables: Any = TABLES) -> np.ndarray:
     """Probabilities at `times` from those of MIXED at the first one, (T, 8)."""
     edges = np.array(tables["anneal_times"])
     p, found = mixed_at_first(), [mixed_at_first()]
@@ -223,8 +222,8 @@ def piecewise(model: od.DickeModel, times: Any, tables: Any = TABLES) -> np.ndar
         cuts = [start, *edges[(edges > start) & (edges < end)], end]
         for left, right in pairwise(cuts):
             k = max(0, int(np.sum(edges <= left)) - 1)
-            flow = dense(model, tables["anneal_field"][k], tables["anneal_damping"][k])
-            p = expm(flow * (right - left)) @ p
+            flow = dense(tables["anneal_damping"][k])
+            p = expm(flow * tables["anneal_field"][k] ** 2 * (right - left)) @ p
         found.append(p)
     return np.array(found)
 
@@ -239,7 +238,7 @@ def test_tables_against_the_piecewise_master_equation(sampler: str, first: float
         [solve(three(), MIXED, times, method, ["probability"], seed).probability.values
          for seed in range(3)]
     )  # fmt: skip
-    p = piecewise(three(), times)
+    p = piecewise(times)
     shown = p > 0.01
     z = (shares - p)[:, shown] / np.sqrt(p * (1 - p) / 2000)[shown]
     assert worst_mean(z) < 4.0
@@ -247,9 +246,9 @@ def test_tables_against_the_piecewise_master_equation(sampler: str, first: float
     # Tables that begin a little later, or with another damping, are rejected.
     late = TABLES | {"anneal_times": [2.0, 6.0, 10.0, 21.0]}
     for other in (late, TABLES | {"anneal_damping": [1.0, 1.0, 1.0, 1.0]}):
-        q = piecewise(three(), times, other)
+        q = piecewise(times, other)
         off = (shares - q)[:, shown] / np.sqrt(q * (1 - q) / 2000)[shown]
-        assert rms(off) > 1.3
+        assert worst_mean(off) > 4.0
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -331,7 +330,7 @@ def test_means_of_trajectories_are_the_answers(annealed: Any) -> None:
         np.testing.assert_allclose(ds[name].mean("trajectory"), mean[name], atol=1e-12)
         error = ds[name].std("trajectory", ddof=1) / np.sqrt(150)
         np.testing.assert_allclose(error, mean[f"{name}_stderr"], atol=1e-12, err_msg=name)
-    np.testing.assert_array_equal(ds.bin_energy, mean.bin_energy)
+    assert (ds.bin_energy == mean.bin_energy).all()
     assert set(np.unique(ds.sz_spin)) == {-1.0, 1.0}
     np.testing.assert_array_equal(ds.probability.sum("configuration"), 1.0)
     assert last.shape == (150, 3)

@@ -34,7 +34,7 @@ class Block(NamedTuple):
     `spins` (B, N) of ±1; `sums` (B, M): S_λ; `fields` (B, N): Σ_λ c_λ g_iλ S_λ, or (B, 0) where
     it is not followed; `streams` (B, 4); `clock` (B,): time reached; `due` (B,): time of the next
     trial, nan where it is to be drawn; `age` (B,): flips since the sums were last made anew;
-    `level`, `cell`, `spent` (B,) and `centre` (B, M): the window and what it cost so far; `known`
+    `level`, `spent` (B,) and `centre` (B, M): the window and what it cost so far; `known`
     (B,) spins `known_spins` (B, K) that were rejected since the last flip, until which their rates
     `known_rates` (B, K) are constant; `counts` (B, 3): events, trials, windows or passes over all
     spins.
@@ -48,7 +48,6 @@ class Block(NamedTuple):
     due: Array
     age: Array
     level: Array
-    cell: Array
     spent: Array
     centre: Array
     known: Array

@@ -108,8 +108,11 @@ class Chains:
         self._peaks: Peaks = bounds
         self._cells: Any = None
         self._alias: Any = None
+        self._classes: windowed.Classes | None = None
         if sampler == "rejection-free":
             self._cells = rejection_free.cells(self._arrays, bounds, self._model.own)
+        elif sampler == "windowed" and self.modes == 1:
+            self._classes = windowed.classes(self._arrays, couplings[:, 0], float(strengths[0]))
         elif sampler == "plain":
             self._alias = plain_rejection.alias(self._arrays, bounds)
 
@@ -162,7 +165,6 @@ class Chains:
             due=np.full(many, np.nan),
             age=np.zeros(many, dtype=np.int64),
             level=np.zeros(many, dtype=np.int64),
-            cell=np.zeros(many, dtype=np.int64),
             spent=np.zeros(many, dtype=np.int64),
             centre=np.zeros((many, self.modes)),
             known=np.zeros(many, dtype=np.int64),
@@ -224,19 +226,18 @@ class Chains:
         if state.owner is None:
             # About an eighth of what the fields are in a random configuration.
             block.level[:] = 3 + max(1, round(0.5 * np.log2(self.spins)))
-        if self.modes == 1:
-            width = np.abs(self._model.couplings).sum() * 2.0 ** -block.level.astype(float)
-            block.cell[:] = np.rint(block.sums[:, 0] / width) if (width > 0).all() else 0
         block.centre[:] = block.sums
         if self.sampler == "rejection-free":
             state.workspace = rejection_free.workspace(self.spins)
         elif self.sampler == "windowed":
-            nodes = self._arrays.weights.shape[1]
-            state.workspace = (
-                windowed.workspace(self._model.couplings, self._arrays.first, nodes)
-                if self.modes == 1
-                else windowed_many.workspace(self.spins, nodes)
-            )
+            if self.modes == 1:
+                assert self._classes is not None
+                state.workspace = windowed.members(
+                    self._classes, self._model.couplings[:, 0], block.spins
+                )
+            else:
+                nodes = self._arrays.weights.shape[1]
+                state.workspace = windowed_many.workspace(self.spins, nodes)
         state.owner = self
 
     def _run(self, state: ChainBlock, until: float, factor: float, log: Log) -> None:
@@ -248,6 +249,6 @@ class Chains:
         elif self.sampler == "rejection-free":
             rejection_free.advance_free(arrays, self._cells, model, block, work, log, until, factor)
         elif self.modes == 1:
-            windowed.advance_single(arrays, self._peaks, model, block, work, log, until, factor)
+            windowed.advance_single(arrays, self._classes, model, block, work, log, until, factor)
         else:
             windowed_many.advance_many(arrays, self._peaks, model, block, work, log, until, factor)

@@ -1,7 +1,7 @@
 r"""Observables of classical configurations: what single ones show, and averages over all of them.
 
 Where spins are in configuration σ along the coupling axis and the bosons are stationary for it,
-mode λ holds the amplitude :math:`\alpha_\lambda = -i S_\lambda/(\Gamma_\lambda/2 + i\omega_\lambda)`
+mode λ holds the amplitude :math:`\alpha_\lambda = -iS_\lambda/(\Gamma_\lambda/2+i\omega_\lambda)`
 with :math:`S_\lambda = \sum_j g_{j\lambda}\sigma_j`, and thermal photons
 :math:`\bar n_\lambda = \mathrm{gain}/\Gamma` around it. Every term of an observable is then a
 polynomial in σ. Coherences between configurations are left out: spins across the coupling axis

@@ -15,10 +15,15 @@ from opendicke.methods.chain_state import LIFE, refresh
 from opendicke.methods.rate_bounds import first_piece, rate_bound, rate_from
 from opendicke.methods.streams import uniform, waiting
 from opendicke.methods.sum_tree import empty, replace, select, sum_up
-from opendicke.methods.windowed import FINEST, PATIENCE, SINGLE
 from opendicke.model.checks import Array
 
 _PRICE, _PRICE_SPIN = 1.0, 0.5
+FINEST = 40
+"""Halvings of the widest window."""
+PATIENCE = 8.0
+"""Rejections, in prices of a new window, after which a chain narrows its window where it is."""
+SINGLE = 1.0 + 3e-7
+"""What rounding to single precision may take off a bound."""
 
 
 class Box(NamedTuple):

@@ -169,9 +169,12 @@ def test_one_trajectory_has_no_error() -> None:
 
 
 @every_sampler
-@pytest.mark.parametrize("factor", [0.01, 40.0])
+@pytest.mark.parametrize("factor", [2.0**-7, 32.0, 0.01, 40.0])
 def test_units_of_energy(sampler: str, factor: float) -> None:
-    """Energies times c, times over c: the same random numbers and the same answers."""
+    """Energies times c, times over c: by powers of two the same trajectories, else the same law.
+
+    Where tables of rates are cut into pieces depends on round-off, and so do bounds of rates.
+    """
     usual, method = model(), chains(sampler=sampler)
     scaled = model(
         couplings=factor * usual.couplings,
@@ -180,15 +183,21 @@ def test_units_of_energy(sampler: str, factor: float) -> None:
         gain=factor * usual.gain,
         field=factor * usual.field,
     )
-    first, second = solve(method=method), solve(scaled, times=TIMES / factor, method=method)
-    for name in NAMES:
-        for each in (name, f"{name}_stderr"):
-            unit = factor if first[name].attrs["units"] == "energy" else 1.0
-            np.testing.assert_allclose(
-                second[each] / unit, first[each], rtol=1e-9, atol=1e-9, err_msg=each
-            )
-    for name in ("bin_energy", "lowest_energy"):
-        np.testing.assert_allclose(second[name] / factor, first[name], rtol=1e-12)
+    exact = factor in (2.0**-7, 32.0)
+    names = NAMES if exact else ["sz_spin", "photons_mode", "ising_energy", "overlap"]
+    first = solve(method=method, names=names)
+    second = solve(scaled, times=TIMES / factor, method=method, names=names)
+    for name in names:
+        unit = factor if first[name].attrs["units"] == "energy" else 1.0
+        apart = second[name] / unit - first[name]
+        if exact:
+            np.testing.assert_allclose(apart, 0.0, atol=1e-12, err_msg=name)
+            continue
+        error = np.hypot(second[f"{name}_stderr"] / unit, first[f"{name}_stderr"])
+        assert (np.abs(apart) <= 4 * error + 1e-12).all(), name
+    if exact:
+        for name in ("bin_energy", "lowest_energy"):
+            np.testing.assert_allclose(second[name] / factor, first[name], rtol=1e-12)
 
 
 def test_relabelling_spins_and_modes_is_the_same_physics() -> None:

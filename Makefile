@@ -40,6 +40,8 @@ bench: $(READY)
 figures: $(READY)
 	$(BIN)/opendicke run examples/retrieval.toml --overwrite --figure docs/_static/retrieval.png
 	$(BIN)/opendicke run examples/relaxation.toml --overwrite
+	$(BIN)/opendicke run examples/cooling.toml --overwrite --figure docs/_static/cooling.png
+	$(BIN)/opendicke run examples/memory.toml --overwrite --figure docs/_static/memory.png
 	$(BIN)/opendicke paper carollo2021 --overwrite
 	for name in fig3a kick finite diagram; do \
 		cp results/carollo2021/$$name.png docs/_static/carollo2021_$$name.png; done

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from opendicke.methods.mean_field import MeanField
     from opendicke.methods.rate_equation import RateEquation
     from opendicke.methods.truncated_wigner import TruncatedWigner
-    from opendicke.model.configurations import configuration_index, configurations, energy_scale
+    from opendicke.model.configurations import (
+        configuration_index,
+        configurations,
+        energy_scale,
+        model_energies,
+    )
     from opendicke.model.couplings import Binary, Discrete, Fixed, Gaussian, Uniform
     from opendicke.model.dicke import DickeModel
     from opendicke.model.disorder import RandomDicke
@@ -44,17 +49,21 @@ if TYPE_CHECKING:
         balance_residual,
         entropy_production,
         kolmogorov_ratio,
+        shannon_entropy,
+        square_loops,
         temperature_of_distribution,
         temperature_of_rates,
         two_spin_ratio,
     )
-    from opendicke.physics.coherence_times import coherence_times, pair_decays
-    from opendicke.physics.configuration_rates import flip_rate
+    from opendicke.physics.coherence import coherence
+    from opendicke.physics.coherence_times import coherence_rates, coherence_times, pair_decays
+    from opendicke.physics.configuration_rates import configuration_rates, flip_rate
     from opendicke.physics.flip_rates import flip_rates
     from opendicke.physics.motion import Motion
     from opendicke.physics.rate_limits import (
         Dephasing,
         crossing,
+        crossing_estimate,
         dephasing_model,
         gaussian_rates,
         inverse_temperature,
@@ -136,11 +145,15 @@ _HOME = {
     "ValidityWarning": "errors",
     "assess": "solving",
     "balance_residual": "physics.balance",
+    "coherence": "physics.coherence",
+    "coherence_rates": "physics.coherence_times",
     "coherence_times": "physics.coherence_times",
     "configuration_index": "model.configurations",
+    "configuration_rates": "physics.configuration_rates",
     "configurations": "model.configurations",
     "critical_coupling": "physics.retrieval",
     "crossing": "physics.rate_limits",
+    "crossing_estimate": "physics.rate_limits",
     "dephasing_model": "physics.rate_limits",
     "eliminate": "model.ising",
     "energy_scale": "model.configurations",
@@ -160,6 +173,7 @@ _HOME = {
     "kolmogorov_ratio": "physics.balance",
     "load": "results.store",
     "lorentzian_rates": "physics.rate_limits",
+    "model_energies": "model.configurations",
     "observable": "measure.observables",
     "pair_decays": "physics.coherence_times",
     "phase_diagram": "experiment.phase_diagram",
@@ -171,8 +185,10 @@ _HOME = {
     "retrieval_state": "physics.stationary",
     "run": "experiment.run",
     "save": "results.store",
+    "shannon_entropy": "physics.balance",
     "solve": "solving",
     "spectrum": "physics.stability",
+    "square_loops": "physics.balance",
     "stable_intervals": "physics.stability",
     "stationary": "solving",
     "stationary_states": "physics.search",

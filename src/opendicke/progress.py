@@ -66,7 +66,7 @@ class Bar:
             return
         self._lines = int(fraction * 10)
         left = elapsed * (1 - fraction) / max(fraction, 1e-3)
-        sys.stderr.write(f"{self._title}: {fraction:4.0%}, about {left:.0f} s left {text}\n")
+        sys.stderr.write(f"{self._title}: {fraction:4.0%}, about {left:.0f} s left; {text}\n")
         sys.stderr.flush()
 
     def __exit__(

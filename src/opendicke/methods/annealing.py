@@ -48,7 +48,7 @@ class Annealing:
             return None
         entries = _table("anneal_times", times)
         if (np.diff(entries) <= 0).any():
-            raise InputError("anneal_times", "be strictly increasing", f"was {list(entries)}")
+            raise InputError("anneal_times", "be strictly increasing", f"was {entries.tolist()}")
         if field is None and damping is None:
             raise InputError(
                 "anneal_times", "come with `anneal_field` or `anneal_damping`", "came with neither"
@@ -77,11 +77,6 @@ class Annealing:
             if until >= end:
                 return
             current += 1
-
-    @property
-    def dampings(self) -> tuple[float, ...]:
-        """The distinct factors of the damping."""
-        return tuple(sorted(set(self.damping)))
 
 
 def damped(model: DickeModel, factor: float) -> DickeModel:

@@ -105,7 +105,7 @@ class KineticMonteCarlo(AbstractMethod):
         """Finite models whose coupled modes lose."""
         from opendicke.methods.strong_coupling import check_admission
 
-        check_admission(model, type(self).__name__)
+        check_admission(model, state, type(self).__name__)
 
     def check_observables(
         self, observables: tuple[Observable, ...], model: DickeModel | IsingModel
@@ -240,7 +240,10 @@ class _Run:
         self._up = initial_up(problem)
         factors = {damping for _, damping in method._stages(times)}
         models = {factor: damped(model, factor) for factor in factors}
-        self._readouts = {factor: Readout(each, observables) for factor, each in models.items()}
+        stages = tuple(models.values())
+        self._readouts = {
+            factor: Readout(each, observables, stages) for factor, each in models.items()
+        }
         sampler = method.sampler
         self._chains = {}
         for factor, each in models.items():

@@ -95,15 +95,22 @@ class Bosons(NamedTuple):
 class Readout:
     """The terms of some observables for one model, ready to be evaluated."""
 
-    def __init__(self, model: DickeModel, observables: Sequence[Observable]) -> None:
+    def __init__(
+        self,
+        model: DickeModel,
+        observables: Sequence[Observable],
+        stages: Sequence[DickeModel] = (),
+    ) -> None:
+        """`stages` are other models whose energies the intervals of the energy must hold, too."""
         self.model, self.observables = model, tuple(observables)
+        self._stages = tuple(stages)
         self.bosons = Bosons.of(model)
         self._bins: dict[int, EnergyBins] = {}
 
     def bins(self, count: int) -> EnergyBins:
         """Intervals of the Ising energy."""
         if count not in self._bins:
-            self._bins[count] = energy_bins(self.model, count)
+            self._bins[count] = energy_bins((self.model, *self._stages), count)
         return self._bins[count]
 
     def labels(self) -> dict[str, tuple[tuple[str, ...], Array]]:
@@ -262,14 +269,14 @@ def _contracted(values: Array, weights: Any) -> Array:
 class Population:
     """Probabilities of all 2^N configurations, and their moments as far as they are asked for."""
 
-    def __init__(self, model: DickeModel, places: dict[EnergyBins, Array] | None = None) -> None:
+    def __init__(self, model: DickeModel) -> None:
         spins = model.spins
         self.model = model
         self.probabilities = np.zeros(0)
         # The number of a configuration is split into its upper and its lower half.
         self._upper = configurations(spins // 2).astype(float)
         self._lower = configurations(spins - spins // 2).astype(float)
-        self._places: dict[EnergyBins, Array] = {} if places is None else places
+        self._places: dict[EnergyBins, Array] = {}
 
     def at(self, probabilities: Array) -> Population:
         """The population with these probabilities, (2^N,)."""

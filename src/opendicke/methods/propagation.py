@@ -21,8 +21,10 @@ import numpy as np
 from numba import njit
 from scipy.special import ive
 
+from opendicke.errors import InputError
 from opendicke.methods.generator import Generator, fold, inflow, unfold
 from opendicke.methods.generator import memory as generator_memory
+from opendicke.methods.steady import stationary
 from opendicke.model.checks import Array, affordable
 
 Visit = Callable[[int, Array], None]
@@ -312,16 +314,24 @@ class _Run:
     def _settles(self, change: float) -> bool:
         """Whether nothing happens any more: ‖p(t) − p‖ ≤ t ‖Lp‖ as the propagator contracts.
 
-        A change as small as the rounding of Lp says no more than that. What it may still hold is
-        taken to last at most a thousand times as long as it took to become so small.
+        A change as small as the rounding of Lp says no more than that: relaxation may go on, too
+        slow to be seen. Then the stationary state tells how far away the end can be.
         """
         left = change * (self.end - self.now)
         rounding = 16 * np.finfo(float).eps * self.rho
         self.settled = bool(left <= 0.1 * self.tolerance or change <= rounding)
         if self.settled:
-            lasts = min(self.end - self.now, 1e3 * max(self.now, 1 / self.rho))
-            self.error += min(change * lasts, 2.0)
+            self.error += min(left, 2.0) if left <= 0.1 * self.tolerance else self._apart(left)
         return self.settled
+
+    def _apart(self, left: float) -> float:
+        """Distance from the stationary state, or what is left of the change if that is unknown."""
+        try:
+            found = stationary(self.generator, max(0.1 * self.tolerance, 1e-11))
+        except InputError:  # a spin never flips, or too little memory
+            return min(left, 2.0)
+        apart = float(np.abs(unfold(self.x) - found.probabilities).sum())
+        return min(left, apart) if found.converged else min(left, 2.0)
 
     def _unchanged(
         self, spans: Array, sums: Array, measure: Callable[[Array], Array] | None

@@ -67,7 +67,7 @@ class RateEquation(AbstractMethod):
         """Models of at most 26 spins, memory permitting, whose coupled modes lose."""
         from opendicke.methods.strong_coupling import check_admission
 
-        check_admission(model, type(self).__name__)
+        check_admission(model, state, type(self).__name__)
         if model.spins > MOST_SPINS:
             raise InputError(
                 "model",
@@ -197,7 +197,7 @@ def _dicke(problem: Problem) -> DickeModel:
 
 def _memory(spins: int) -> int:
     """Bytes of the rates, half of them stored, and of the vectors."""
-    return (spins * 2 ** (spins - 1) + _VECTORS * 2**spins) * 8
+    return 8 * (spins + 2 * _VECTORS) << (spins - 1)
 
 
 def _generator(model: DickeModel, tolerance: float) -> tuple[Any, dict[str, Any]]:

@@ -18,6 +18,7 @@ from opendicke.methods.base import Assessment, Verdict
 from opendicke.model.checks import Array
 from opendicke.model.configurations import configurations
 from opendicke.model.dicke import DickeModel
+from opendicke.model.ensemble import Ensemble
 from opendicke.model.ising import IsingModel
 from opendicke.model.reduce import Problem
 from opendicke.model.state import ProductState
@@ -29,13 +30,16 @@ TABLE_TOLERANCE = 1e-9
 """Relative error of tabulated rates."""
 
 
-def check_admission(model: DickeModel | IsingModel, method: str) -> None:
-    """Refuse models without a rate of spin flips.
+def check_admission(
+    model: DickeModel | IsingModel, state: ProductState | Ensemble, method: str
+) -> None:
+    """Refuse models without a rate of spin flips, and modes that never become stationary.
 
     Raises
     ------
     InputError
-        For Ising models, limits of infinitely many spins, and modes that couple but lose nothing.
+        For Ising models, limits of infinitely many spins, modes that couple but lose nothing, and
+        photons in modes that lose nothing.
     """
     if isinstance(model, IsingModel):
         raise InputError(
@@ -55,6 +59,17 @@ def check_admission(model: DickeModel | IsingModel, method: str) -> None:
             f"have loss in every mode that couples, for {method}",
             f"mode {mode} has loss={model.loss[mode]:g}",
         )
+    if isinstance(state, ProductState):
+        for name in ("displacement", "occupation"):
+            given = np.broadcast_to(getattr(state, name), model.modes)
+            kept = (given != 0) & (model.damping <= 0)
+            if kept.any():
+                mode = int(np.argmax(kept))
+                raise InputError(
+                    name,
+                    f"be 0 in modes without loss for {method}, whose modes are stationary",
+                    f"was {given[mode]:g} in mode {mode}",
+                )
     lone = ~model.couplings.any(axis=1) & (model.field != 0)
     if lone.any():
         spin = int(np.argmax(lone))
@@ -204,9 +219,9 @@ def remarks_on(problem: Problem, exits: Exits) -> tuple[str, ...]:
     assert isinstance(model, DickeModel)
     assert isinstance(state, ProductState)
     made = []
-    coupled = model.couplings.any(axis=0)
-    if state.bosons != "stationary" and coupled.any():
-        settled = 2 / float(model.damping[coupled].min())
+    damped_modes = model.damping > 0
+    if state.bosons != "stationary" and damped_modes.any():
+        settled = 2 / float(model.damping[damped_modes].min())
         # A mode at rest that nothing damps, coupled to nothing, has no stationary state to ask for.
         settles = ((model.damping > 0) | (model.frequencies != 0)).all()
         hint = ' (bosons="stationary" asks for what is solved)' if settles else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,8 @@ class EnergyBins(NamedTuple):
         return np.asarray(np.clip(places, 0, self.number - 1))
 
 
-def energy_bins(model: DickeModel | IsingModel, number: int) -> EnergyBins:
-    """Intervals from the lowest to the highest Ising energy of a model, or bounds of them."""
-    lowest, highest = energy_range(model)
-    return EnergyBins(lowest, highest, number, model.spins <= RANGE)
+def energy_bins(models: Sequence[DickeModel | IsingModel], number: int) -> EnergyBins:
+    """Intervals from the lowest to the highest Ising energy of some models, or bounds of them."""
+    lowest, highest = zip(*map(energy_range, models), strict=True)
+    exact = len(set(lowest)) == 1 and models[0].spins <= RANGE
+    return EnergyBins(min(lowest), max(highest), number, exact)

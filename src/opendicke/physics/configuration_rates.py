@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from opendicke.errors import InputError, shown
-from opendicke.model.checks import Array, integer
+from opendicke.model.checks import Array, integer, numeric_array
 from opendicke.model.configurations import spin_values
 from opendicke.model.dicke import DickeModel
+from opendicke.physics.balance import tabulated
 from opendicke.physics.flip_rates import flip_rates
 
 
@@ -58,28 +59,71 @@ def flip_rate(model: DickeModel, spin: int, configuration: Any) -> float:
     Raises
     ------
     InputError
-        If there is no such spin, the configuration has entries other than ±1, or a mode that
-        couples does not lose.
+        If there is no such spin, the configuration has entries other than ±1, a mode that couples
+        does not lose, or the spin is in a field but couples to nothing.
 
     Notes
     -----
     fiorelli2020 Eq. (3), for any number of modes.
     """
-    if not isinstance(model, DickeModel) or model.thermodynamic:
-        raise InputError("model", "be a DickeModel of finitely many spins", f"was {shown(model)}")
+    _check_model(model)
     spin = integer("spin", spin)
     if spin >= model.spins:
         raise InputError("spin", f"be below the number of spins ({model.spins})", f"was {spin}")
-    sigma = spin_values("configuration", configuration, model.spins)
-    if sigma.ndim != 1:
+    sigma = numeric_array("configuration", configuration)
+    if sigma.shape != (model.spins,):
         raise InputError(
             "configuration", f"have the shape ({model.spins},)", f"had shape {sigma.shape}"
         )
+    sigma = spin_values("configuration", sigma)
     others = sigma.astype(float)
     others[spin] = 0.0
     row = model.couplings[spin]
     energy = float(sigma[spin] * ((others @ model.couplings) * energy_weights(model)) @ row)
-    made = flip_rates(
-        row, model.frequencies, model.loss, model.gain, float(model.field[spin]), np.array([energy])
+    return float(_rates(model, spin, np.array([energy]))[0])
+
+
+def configuration_rates(model: DickeModel) -> Array:
+    """Rates of all flips out of all configurations, (N, 2^N), in units of energy.
+
+    Configurations are numbered as in `configurations`. The table is what `balance_residual`,
+    `entropy_production`, `square_loops` and `kolmogorov_ratio` take.
+
+    Raises
+    ------
+    InputError
+        As `flip_rate`, and if there are too many spins for the memory.
+    """
+    _check_model(model)
+
+    def rate(spin: int, energies: Array) -> Array:
+        return _rates(model, spin, energies)
+
+    return tabulated(rate, model.couplings, energy_weights(model) / 4)
+
+
+def _check_model(model: object) -> None:
+    if not isinstance(model, DickeModel) or model.thermodynamic:
+        raise InputError("model", "be a DickeModel of finitely many spins", f"was {shown(model)}")
+
+
+def _rates(model: DickeModel, spin: int, energies: Array) -> Array:
+    """Rates of one spin at energies."""
+    row, field = model.couplings[spin], float(model.field[spin])
+    if field == 0:
+        return np.zeros(energies.shape)
+    if not row.any():
+        raise InputError(
+            "model",
+            "couple every spin in a field to a mode, for rates of flips",
+            f"spin {spin} has no coupling",
+        )
+    modes = row != 0
+    return flip_rates(
+        row[modes],
+        model.frequencies[modes],
+        model.loss[modes],
+        model.gain[modes],
+        field,
+        energies,
     )
-    return float(np.ravel(made)[0])

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from opendicke.errors import InputError, nearest
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, spread_times, style
 
 _MOST_LINES = 12
 
@@ -101,6 +101,7 @@ def _panel(axes: Any, dataset: xr.Dataset, name: str) -> None:
     title = data.attrs.get("long_name") or dataset[name].attrs.get("long_name", name)
     axes.set_title(title + (", average" if averaged else ""), fontsize=9)
     axes.set_xlabel("time")
+    spread_times(axes, dataset["time"].values)
     axes.margins(x=0)
 
 

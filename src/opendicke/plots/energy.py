@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from opendicke.plots.curves import curve
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, spread_times, style
 
 _DISTRIBUTION = "ising_energy_distribution"
 _MOST_PANELS = 6
@@ -82,9 +82,7 @@ def _panel(axes: Any, dataset: xr.Dataset, at: dict[Any, int], top: float) -> An
         lowest = dataset["lowest_energy"]
         lowest = lowest.isel({d: at[d] for d in lowest.dims if d in at})
         axes.axhline(float(lowest), color=COLORS[6], ls="--", lw=1.1, label="ground states")
-    positive = times[times > 0]
-    if len(positive) > 3 and positive[-1] > 1e3 * positive[0]:
-        axes.set_xscale("symlog", linthresh=float(positive[0]))
+    spread_times(axes, times)
     axes.grid(False)
     low, high = float(levels.min()), float(levels.max())
     if len(times) > 1:

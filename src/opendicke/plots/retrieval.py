@@ -11,7 +11,7 @@ import xarray as xr
 
 from opendicke.physics.retrieval import critical_coupling
 from opendicke.plots.curves import curve
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, spread_times, style
 
 _PICTURES = 7
 _KEPT = 0.1
@@ -81,6 +81,7 @@ def _overlaps(axes: Any, dataset: xr.Dataset, at: dict[Any, int]) -> None:
         curve(axes, overlap.isel(pattern=k), label=name, color=COLORS[k % len(COLORS)])
     axes.axhline(0, color="0.6", lw=0.7)
     axes.set_ylim(-1.08, 1.08)
+    spread_times(axes, overlap["time"].values)
     axes.margins(x=0)
     axes.set_title(_title(dataset, at), fontsize=9, loc="left")
 
@@ -180,8 +181,8 @@ def _caption(dataset: xr.Dataset) -> str:
     flipped = dataset["flipped"].values if "flipped" in dataset.coords else np.array(fixed)
     if _by_rates(dataset):
         return (
-            "Spins that flip at the rates left by lossy modes go downhill in energy: they correct "
-            "errors of a stored pattern as long as there are few patterns."
+            "Spins flip at the rates that lossy modes leave. Few patterns, whose flips cost about "
+            "the frequency of the modes, are cleared of errors."
         )
     text = "A stored pattern is kept above the critical coupling and lost below it."
     if (flipped > 0).any():

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from opendicke.errors import InputError, StoreError
 
 # Okabe and Ito's palette: distinguishable with every kind of colour vision.
@@ -40,6 +42,13 @@ def style() -> Iterator[None]:
     settings: Any = _SETTINGS | {"axes.prop_cycle": cycler(color=COLORS)}
     with mpl.rc_context(settings):
         yield
+
+
+def spread_times(axes: Any, times: Any) -> None:
+    """A logarithmic axis of time where times grow over decades, linear up to the first step."""
+    steps = np.diff(np.asarray(times, dtype=float))
+    if len(steps) > 2 and steps[-1] > 30 * steps[0] and times[0] == 0:
+        axes.set_xscale("symlog", linthresh=float(steps[0]))
 
 
 def check_figure_path(path: str | Path) -> Path:

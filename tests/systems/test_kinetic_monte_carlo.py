@@ -19,7 +19,7 @@ import opendicke as od
 STATIONARY = {"bosons": "stationary"}
 SAMPLERS = ("rejection-free", "windowed", "plain", "automatic")
 NAMES = ["probability", "sz_spin", "ising_energy", "overlap"]
-SEEDS = 32
+SEEDS = 24
 
 
 def solve(model: Any, state: Any, times: Any, method: Any, names: Any, seed: int = 0) -> Any:
@@ -82,7 +82,7 @@ def law(modes: int, ratio: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_means_are_those_of_the_rate_equation(sampler: str) -> None:
-    """Two models, 32 seeds each, three times; a law with one coupling changed by 5 % is not it."""
+    """Two models, 24 seeds each, three times; a law with one coupling changed by 5 % is not it."""
     count, right, wrong, errors = 240, [], [], []
     for modes in (1, 3):
         model, method = several(modes), od.KineticMonteCarlo(count, sampler=sampler)
@@ -106,8 +106,8 @@ def test_means_are_those_of_the_rate_equation(sampler: str) -> None:
     assert 0.9 < rms(z) < 1.1
     assert rms(off) > 1.1
     # The errors that are told are those.
-    assert np.mean(ratio) == pytest.approx(1.0, abs=0.01)
-    assert np.std(ratio) < 0.1
+    assert rms(ratio) == pytest.approx(1.0, abs=0.02)
+    assert np.std(ratio) < 0.15
 
 
 def test_the_sampler_chosen_is_told() -> None:
@@ -256,6 +256,22 @@ def test_tables_against_the_piecewise_master_equation(sampler: str, first: float
         assert worst_mean(off) > 4.0
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS[:3])
+def test_fields_alone_rescale_the_waiting_times(sampler: str) -> None:
+    """Weak and strong fields in turn: what is left of a wait at an edge shrinks or grows."""
+    edges, fields = [0.0, 4.0, 5.0, 9.0, 10.0], [0.3, 3.0, 0.3, 3.0, 0.3]
+    method = od.KineticMonteCarlo(2000, sampler=sampler, anneal_times=edges, anneal_field=fields)
+    times = [0.0, 5.0, 10.0]
+    law = piecewise(
+        times, {"anneal_times": edges, "anneal_field": fields, "anneal_damping": [1.0] * 5}
+    )[1:]
+    runs = [solve(three(), MIXED, times, method, ["probability"], seed) for seed in range(3)]
+    z = np.array([run.probability[1:] for run in runs]) - law
+    z = (z / np.sqrt(law * (1 - law) / 2000))[:, law > 0.01]
+    assert worst_mean(z) < 4.0
+    assert 0.7 < rms(z) < 1.3
+
+
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_without_field_nothing_flips(sampler: str) -> None:
     """From 5 to 9 there is none: every trajectory is frozen, and goes on afterwards."""
@@ -297,6 +313,9 @@ def test_an_entry_holds_from_its_time_on() -> None:
     model, method = three(), od.KineticMonteCarlo(64, **COOLED)
     names = ["sz_spin", "photons_mode", "ising_energy"]
     ds, _ = follow(model, MIXED, [0.0, 9.0, 10.0, 11.0], method, names)
+    end = follow(model, MIXED, [0.0, 9.0, 10.0], method, names)[0].isel(time=-1)
+    for name in names:
+        np.testing.assert_array_equal(end[name], ds[name].isel(time=2), err_msg=name)
     for k, factor in enumerate((1.0, 1.0, 4.0, 4.0)):
         spins = ds.sz_spin.isel(time=k).transpose("trajectory", "spin").values
         damping = factor * (model.loss - model.gain)
@@ -345,7 +364,7 @@ def test_means_of_trajectories_are_the_answers(annealed: Any) -> None:
 
 def test_last_configurations_go_on() -> None:
     """Half the way, then each from where it ended: the law of the whole way."""
-    model, times, count = three(), [0.0, 6.0], 24
+    model, times, count = three(), [0.0, 6.0], 10
     method = od.KineticMonteCarlo(count, sampler="windowed")
     _, last = follow(model, MIXED, times, method, ["sz"], seed=1)
     total, spread = np.zeros(3), np.zeros(3)
@@ -399,9 +418,9 @@ def test_thousands_of_spins() -> None:
     model = od.DickeModel(couplings[:, None], 1.0, loss=2.0, gain=0.5, field=0.3)
     # Neighbours point against each other: no force on the mode.
     state = od.ProductState.configuration(np.resize([1, -1], spins), **STATIONARY)
-    for seed, sampler in enumerate(SAMPLERS):
-        method = od.KineticMonteCarlo(24, sampler=sampler)
-        found.append(solve(model, state, [0.0, 2.0, 10.0], method, names, seed))
+    for seed, sampler in enumerate(SAMPLERS[:3]):
+        method = od.KineticMonteCarlo(16, sampler=sampler)
+        found.append(solve(model, state, [0.0, 1.0, 4.0], method, names, seed))
         assert json.loads(found[-1].attrs["numerics"])["form"] == "nodes"
     for first, second in pairwise(found):
         for name in names:
@@ -410,7 +429,7 @@ def test_thousands_of_spins() -> None:
             assert (np.abs(first[name] - second[name])[1:] < 4 * error).all(), name
     energy = np.array([run.ising_energy for run in found])
     error = np.array([run.ising_energy_stderr for run in found])[:, 1:]
-    assert (np.diff(energy, axis=1) < -4 * error).all()
+    assert (np.diff(energy, axis=1) < -3 * error).all()
     # H_I = −s (S² − Σg²), and photons |S|²/(ω² + Γ²/4) above the thermal ones, with s alike.
     size = 1 / (1 + 1.5**2 / 4)
     alone = size * float(couplings @ couplings)

@@ -12,6 +12,8 @@ from opendicke.errors import InputError
 from opendicke.model.checks import Array, numeric_array
 from opendicke.model.dicke import DickeModel
 
+_LARGEST = 1e100
+
 
 class Stage(NamedTuple):
     """A stretch of time over which nothing changes."""
@@ -63,6 +65,10 @@ class Annealing:
                     f"had {len(values)}",
                 )
             made.append(values)
+        if (np.abs(made[0]) > _LARGEST).any():
+            raise InputError(
+                "anneal_field", f"be at most {_LARGEST:g} in size", f"had {np.abs(made[0]).max():g}"
+            )
         if (made[1] <= 0).any():
             raise InputError("anneal_damping", "be positive", f"had {made[1].min():g}")
         return cls(*(tuple(map(float, values)) for values in (entries, *made)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +13,7 @@ from opendicke.measure.moments import JointMoments, Moments, Statistic
 from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw, Status
 from opendicke.methods.annealing import Annealing, Stage, damped
-from opendicke.methods.base import AbstractMethod, Assessment, Progress
+from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
 from opendicke.methods.parallel import cores, side_by_side
 from opendicke.methods.populations import OF_CONFIGURATIONS, Readout, check_along
 from opendicke.methods.stochastic import Extent, Followed, check_extent, gather
@@ -26,6 +26,8 @@ from opendicke.model.reduce import Problem
 from opendicke.model.state import ProductState
 
 SAMPLERS = ("automatic", "rejection-free", "windowed", "plain")
+_LONGEST = 1e9
+"""Seconds that no run may take by its estimate."""
 _CHAINS = 64
 """Trajectories in a block, where the memory allows."""
 _BYTES = 2**26
@@ -132,7 +134,11 @@ class KineticMonteCarlo(AbstractMethod):
             events = extent.most * (exits.mean * span + len(times))
             return 1e-7 * events * math.sqrt(model.spins), 64.0 * model.spins * 20 + 1e8
 
-        return assessed(problem, cost, stages)
+        made = assessed(problem, cost, stages)
+        if made.seconds <= _LONGEST:
+            return made
+        reason = f"it would follow so many flips that they take about {made.seconds:.1g} s"
+        return replace(made, verdict=Verdict.INVALID, reason=reason, number=made.seconds)
 
     def run_many(
         self,
@@ -186,7 +192,7 @@ class KineticMonteCarlo(AbstractMethod):
         annealing = self.annealing
         if annealing is None:
             return [(1.0, 1.0)]
-        found = annealing.stages(times[0], times[-1])
+        found = [*annealing.stages(times[0], times[-1]), *annealing.stages(times[-1], times[-1])]
         return list(dict.fromkeys((stage.field, stage.damping) for stage in found))
 
     def _solve(
@@ -248,13 +254,10 @@ class _Run:
         self._chains = {}
         for factor, each in models.items():
             self._chains[factor] = _chains(each, sampler, self._up)
-        first = self._first_damping()
+        first = self._damping_at(0)
         self.labels = self._readouts[first].labels()
         self.numerics: dict[str, Any] = dict(rates_of(models[first]).report)
         self.numerics["sampler"] = self._chains[first].sampler
-
-    def _first_damping(self) -> float:
-        return next(iter(self._stages_into(0))).damping
 
     def block_size(self, most: int) -> int:
         """Trajectories in a block: as asked, or what memory allows."""
@@ -287,15 +290,21 @@ class _Run:
             return [Stage(float(end), 1.0, 1.0)]
         return list(annealing.stages(float(start), float(end)))
 
+    def _damping_at(self, place: int) -> float:
+        """What holds from an output time on."""
+        annealing, time = self.method.annealing, float(self.times[place])
+        return 1.0 if annealing is None else next(annealing.stages(time, time)).damping
+
     def _visits(self, first: int, count: int) -> Any:
         """(k, configurations, readout) at every output time."""
-        state = self._chains[self._first_damping()].start(
-            self._start(first, count), self._words, first, time=float(self.times[0])
+        state = self._chains[self._damping_at(0)].start(
+            self._start(first, count), self._words, first
         )
         for place in range(len(self.times)):
             for stage in self._stages_into(place):
-                self._chains[stage.damping].advance(state, stage.until, factor=stage.field**2)
-            yield place, state.spins, self._readouts[stage.damping]
+                elapsed = stage.until - float(self.times[0])
+                self._chains[stage.damping].advance(state, elapsed, factor=stage.field**2)
+            yield place, state.spins, self._readouts[self._damping_at(place)]
 
     def statistics(self, first: int, count: int) -> dict[str, Statistic]:
         """Moments of the observables over a block of trajectories."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,6 +25,7 @@ from opendicke.model.state import ProductState
 MOST_SPINS = 26
 _FEW_NUMBERS = 10_000
 """Averages that are taken of every polynomial of the expansion rather than at every time."""
+_MANY_PRODUCTS = 1e5
 _VECTORS = 10
 """Probability vectors besides the rates, at most."""
 
@@ -95,9 +96,17 @@ class RateEquation(AbstractMethod):
         def cost(exits: Exits) -> tuple[float, float]:
             spins = problem.model.spins
             products = 20.0 + 2 * math.sqrt(20.0 * exits.largest * span)
-            return 2e-9 * products * spins * 2.0 ** (spins - 1), _memory(spins)
+            return products * _seconds(spins), _memory(spins)
 
-        return assessed(problem, cost, tolerance=_of_rates(self.tolerance))
+        made = assessed(problem, cost, tolerance=_of_rates(self.tolerance))
+        products = made.seconds / _seconds(problem.model.spins)
+        if products <= _MANY_PRODUCTS:
+            return made
+        remark = (
+            f"it may take {products:.1g} products with the generator to follow so long a time "
+            "(od.stationary finds the end directly)"
+        )
+        return replace(made, remarks=(*made.remarks, remark))
 
     def run_many(
         self,
@@ -183,6 +192,11 @@ class RateEquation(AbstractMethod):
             )
         numerics |= {"products": done.products, "estimated_error": done.error}
         return Raw(values, status, message, numerics, readout.labels())
+
+
+def _seconds(spins: int) -> float:
+    """About the time of one product with the generator."""
+    return 1e-4 + 2e-9 * spins * 2.0 ** (spins - 1)
 
 
 def _of_rates(tolerance: float) -> float:

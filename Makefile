@@ -26,7 +26,7 @@ run: $(READY)
 	$(BIN)/opendicke run examples/retrieval.toml
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check .

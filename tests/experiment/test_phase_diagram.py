@@ -631,7 +631,7 @@ def test_saved_and_loaded(suffix: str, tmp_path: Path) -> None:
     xr.testing.assert_identical(loaded.drop_attrs(), ds.drop_attrs())
     assert loaded.attrs.keys() == ds.attrs.keys()
     settings = json.loads(loaded.experiment)
-    assert settings["model"]["couplings"] == {"class": "Binary", "strength": 1.0}
+    assert settings["model"]["couplings"] == {"class": "Binary", "strength": 1.0, "spread": 0.0}
     assert settings["model"]["field"] == 0.5
     assert settings["state"]["spins"]["class"] == "Pattern"
     assert settings["sweep"] == {

@@ -31,10 +31,6 @@ CRITICAL = np.array([0.6454972243679028, 0.7288689868556626, 0.806225774829855, 
 STABLE_ABOVE = CRITICAL**1.5 / CRITICAL[0] ** 0.5
 
 
-# One process makes the figures for all tests of this file.
-pytestmark = pytest.mark.xdist_group("carollo2021")
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the command made everything at the smallest scale."""

@@ -15,7 +15,6 @@ import opendicke as od
 
 REFERENCE = json.loads((Path(__file__).parent / "kelly2021.json").read_text())
 ALONG = "+x"
-pytestmark = pytest.mark.xdist_group("kelly2021")  # curves are made once
 
 
 @cache

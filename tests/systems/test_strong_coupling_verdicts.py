@@ -165,7 +165,7 @@ def test_rows_of_two_modes_are_equal_in_both() -> None:
 
 @every_method
 def test_other_bosons_settle_within_a_time(method: Any) -> None:
-    """2/Γ of the slowest mode that couples, and how many flips happen meanwhile."""
+    """2/Γ of the slowest mode, and how many flips happen meanwhile."""
     state = od.ProductState.polarized("-z")
     (remark,) = assessed(pair(3.0, 2.5), method, state).remarks
     assert "within a time of about 0.2, " in remark
@@ -174,7 +174,7 @@ def test_other_bosons_settle_within_a_time(method: Any) -> None:
     two = {"frequencies": [1.0, 2.0, 3.0], "loss": [11.0, 1.5, 0.01], "gain": [1.0, 1.0, 0.0]}
     rows = np.array([[3.0, 0.4, 0.0], [2.5, 0.1, 0.0]])
     slow = assessed(od.DickeModel(rows, field=0.1, **two), method, state)
-    assert "within a time of about 4, " in slow.remarks[0]
+    assert "within a time of about 200, " in slow.remarks[0]
     displaced = od.ProductState.polarized("-z", displacement=1.0, occupation=0.3)
     assert len(assessed(pair(3.0, 2.5), method, displaced).remarks) == 1
     (text,) = warned(lambda: od.solve(pair(3.0, 2.5), state, TIMES, od.RateEquation()))
@@ -221,8 +221,8 @@ def test_tables_are_judged_where_they_are_used() -> None:
 
 def test_cost_grows_with_spins_and_times() -> None:
     rng = np.random.default_rng(0)
-    few, many = (assessed(pair(*rng.uniform(1, 3, n))) for n in (4, 12))
-    assert many.memory == (12 * 2**11 + 10 * 2**12) * 8
+    few, many = (assessed(pair(*rng.uniform(1, 3, n))) for n in (8, 18))
+    assert many.memory == (18 * 2**17 + 10 * 2**18) * 8
     assert many.seconds > 100 * few.seconds
     chains = METHODS[1]
     short, long = (od.assess(pair(3.0, 2.5), DOWN, [0.0, t], chains) for t in (1e3, 1e6))

@@ -48,7 +48,6 @@ def test_what_is_left_out_does_not_change() -> None:
     assert field is not None
     assert damping is not None
     assert (field.damping, damping.field) == ((1.0, 1.0, 1.0), (1.0, 1.0, 1.0))
-    assert damping.dampings == (2.0, 4.0)
 
 
 @pytest.mark.parametrize("factor", [0.01, 1.0, 7.0])

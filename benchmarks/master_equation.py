@@ -97,6 +97,14 @@ def evolution(generator: Generator) -> Iterator[str]:
         lambda: expectations(generator, start, TIMES, TOLERANCE, lambda p: np.array([sums @ p]))
     )
     yield single(other, values).row(name + ", one mean", "CSR and expm_multiply", "expectations")
+    end = TIMES[-1:]
+    ours = statistics.median(
+        seconds(lambda: propagate(generator, start, end, TOLERANCE, lambda k, p: None))
+        for _ in range(3)
+    )
+    other = seconds(lambda: expm_multiply(100 * matrix, start, traceA=100 * matrix.trace()))
+    name = f"2^{SPINS} configurations, η = 10, to t = 100 alone"
+    yield single(other, ours).row(name, "CSR and expm_multiply", "propagate")
     out = np.empty_like(start)
     theirs_once = statistics.median(seconds(lambda: matrix @ start) for _ in range(5))
     ours_once = statistics.median(seconds(lambda: generator.apply(start, out)) for _ in range(5))

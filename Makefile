@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help run test check bench figures docs clean
+.PHONY: help run test test-all check bench figures docs clean
 
 help:
 	@echo "make run      run examples/retrieval.toml: dataset and figure in results/"
-	@echo "make test     all tests"
+	@echo "make test     the tests, in some minutes"
+	@echo "make test-all the slow ones as well"
 	@echo "make check    style, types, import contracts"
 	@echo "make docs     the documentation, in docs/_build/html"
 	@echo "make figures  every example and paper at full size; refreshes the pictures of README and docs"
@@ -27,6 +28,9 @@ run: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-all: $(READY)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow or not slow"
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -129,6 +129,7 @@ def test_degenerate_modes_end_independent(loss: float) -> None:
     assert np.abs(apart.T @ apart / count).max() < MOST * settled * np.sqrt(2 / count)
 
 
+@pytest.mark.slow
 def test_half_way_and_on_with_noise() -> None:
     """With loss and gain the law is the same: an ensemble half way, and on with other noise."""
     model = od.DickeModel(
@@ -153,6 +154,7 @@ def test_half_way_and_on_with_noise() -> None:
 # Numerics
 
 
+@pytest.mark.slow
 def test_precision_blocks_and_seeds() -> None:
     """Single agrees with double to 1e-4; blocks change round-off only; seeds change everything."""
     rng = np.random.default_rng(11)

@@ -103,6 +103,7 @@ def test_without_the_self_term_it_is_another_curve() -> None:
     np.testing.assert_allclose(means["keep"][1:], [0.39, 0.44, 0.23], atol=0.06)
 
 
+@pytest.mark.slow
 def test_loss_accelerates_relaxation() -> None:
     """More loss, faster relaxation, from half the field strength up to twice the frequency."""
     curves = [relaxation(10.0, loss)[1] for loss in (0.0, 0.5, 5.0, 20.0)]

@@ -341,7 +341,7 @@ def reduced_cases() -> dict[str, tuple[Any, Any, list[str]]]:
     }
 
 
-@pytest.mark.parametrize("case", ["bright", "groups", "grid"])
+@pytest.mark.parametrize("case", ["bright", "groups", pytest.param("grid", marks=pytest.mark.slow)])
 def test_reduced_is_full(case: str) -> None:
     """Groups, bright modes, grids and padding change no mean and no error bar of an ensemble."""
     model, state, names = reduced_cases()[case]
@@ -400,6 +400,7 @@ def test_modes_seen_from_the_spins(
 # Large numbers
 
 
+@pytest.mark.slow
 def test_large_groups_follow_mean_field() -> None:
     """Means of 4 groups of n spins differ from mean field by about 1/n: seen at 25, not 25,000."""
     rows = np.array([[1.0, 1.0], [1.0, -1.0], [0.5, 2.0], [-2.0, 0.3]])

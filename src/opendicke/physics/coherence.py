@@ -24,8 +24,8 @@ class Bath:
     With :math:`z = \Gamma/2 + i\omega`, Γ = loss − gain and n̄ = gain/Γ of each mode
 
     .. math::
-        C(t) = \exp\Big\{-\gamma_\varphi t + \sum_\lambda\big[c_+(1 - e^{-zt})
-               + c_-(1 - e^{-z^*t})\big]\Big\},\quad
+        C(t) = \exp\left\{-\gamma_\varphi t + \sum_\lambda\left[c_+(1 - e^{-zt})
+               + c_-(1 - e^{-z^*t})\right]\right\},\quad
         c_+ = \frac{4g^2\bar n}{z^2},\quad c_- = \frac{4g^2(\bar n + 1)}{z^{*2}}
 
     Modes with equal frequency and damping are one, for they enter through Σ g² alone.
@@ -208,8 +208,8 @@ def coherence(
     r"""Coherence of a spin between its two states on the coupling axis, at zero field.
 
     .. math::
-        C(t) = \exp\Big\{-\gamma_\varphi t + \sum_\lambda\big[c_+(1 - e^{-zt})
-               + c_-(1 - e^{-z^*t})\big]\Big\},\qquad
+        C(t) = \exp\left\{-\gamma_\varphi t + \sum_\lambda\left[c_+(1 - e^{-zt})
+               + c_-(1 - e^{-z^*t})\right]\right\},\qquad
         \gamma_\varphi = \sum_\lambda 4g_\lambda^2(2\bar n_\lambda + 1)\,\mathrm{Re}\frac1z
 
     with :math:`z = \Gamma/2 + i\omega`, Γ = loss − gain, n̄ = gain/Γ,
@@ -237,7 +237,9 @@ def coherence(
         If shapes do not fit, a time, a loss or a gain is negative, gain reaches the loss, no
         mode or an undamped mode couples.
 
-    Source: fiorelli2020 Eqs. (S3) to (S8) with their misprints removed, summed over the modes.
+    Notes
+    -----
+    fiorelli2020 Eqs. (S3) to (S8) with their misprints removed, summed over the modes.
     In (S3) the term :math:`e^{\eta\tau}` must be :math:`e^{-\eta\tau}`, the sine term has the sign
     +, the prefactor is :math:`2g^2\nu/\omega^2` and the imaginary part lacks a factor 16; (S7)
     has one :math:`g_i` too many. Eq. (3) as printed is right, and for one mode

@@ -46,7 +46,9 @@ class Spectrum:
     InputError
         As `flip_rates`.
 
-    Source: fiorelli2020 Eq. (3), modes added in the exponent.
+    Notes
+    -----
+    fiorelli2020 Eq. (3), modes added in the exponent.
     """
 
     def __init__(
@@ -130,8 +132,8 @@ def flip_rates(
 
     .. math::
         W(\varepsilon) = 2h^2\,\mathrm{Re}\int_0^\infty dt\,e^{i\varepsilon t}
-        \exp\Big\{-\gamma_\varphi t + \sum_\lambda\big[c_+(1 - e^{-zt})
-        + c_-(1 - e^{-z^*t})\big]\Big\}
+        \exp\left\{-\gamma_\varphi t + \sum_\lambda\left[c_+(1 - e^{-zt})
+        + c_-(1 - e^{-z^*t})\right]\right\}
 
     with the constants of `coherence`. For one mode, τ = ωt, and ε = 16ΔE/[ω(η² + 4)] this is
     fiorelli2020 Eq. (3),
@@ -139,7 +141,7 @@ def flip_rates(
     .. math::
         W = \frac{2h^2}{\omega}\int_0^\infty d\tau\,
         e^{-(2g^2\nu/\omega^2)[f(\tau) + \tau]}
-        \cos\Big[16\,\frac{\Delta E\,\tau - g^2 s(\tau)}{\omega^2(\eta^2 + 4)}\Big]
+        \cos\left[16\,\frac{\Delta E\,\tau - g^2 s(\tau)}{\omega^2(\eta^2 + 4)}\right]
 
     Parameters
     ----------
@@ -167,7 +169,9 @@ def flip_rates(
         If shapes do not fit, a loss or a gain is negative, gain reaches the loss, a spin couples
         to no mode, or to one without loss.
 
-    Source: fiorelli2020 Eq. (3), modes added in the exponent; see `coherence` for (S3), (S7).
+    Notes
+    -----
+    fiorelli2020 Eq. (3), modes added in the exponent; see `coherence` for (S3), (S7).
     """
     rows, omega, down, up = checked_rows(couplings, frequencies, loss, gain)
     values = numeric_array("energies", energies)

@@ -54,7 +54,7 @@ def short_times(couplings: object, frequencies: object, loss: object, gain: obje
 
     .. math::
         \ln C(t) = i\varepsilon_r t - \tfrac12 v t^2
-                   + \tfrac16\Big[k - i\sum_\lambda 4g_\lambda^2\omega_\lambda\Big]t^3 + O(t^4),
+                   + \tfrac16\left[k - i\sum_\lambda 4g_\lambda^2\omega_\lambda\right]t^3 + O(t^4),
         \qquad k = \sum_\lambda 2 g_\lambda^2(\mathrm{loss}_\lambda+\mathrm{gain}_\lambda)
 
     Parameters
@@ -106,7 +106,7 @@ def gaussian_rates(
 
     .. math::
         W(\varepsilon) \approx h^2\sqrt{\frac{2\pi}{v}}
-            \exp\Big[-\frac{(\varepsilon+\varepsilon_r)^2}{2v}\Big]
+            \exp\left[-\frac{(\varepsilon+\varepsilon_r)^2}{2v}\right]
 
     with the cumulants of `short_times`. It holds where coherence is gone before the bosons move,
     :math:`v \gg \omega^2, \Gamma^2`, and for energies within few :math:`\sqrt v` of the peak.
@@ -188,7 +188,7 @@ def crossing(couplings: object, frequencies: object, loss: object, gain: object)
 
     .. math::
         x^2 e^{-x} = A^{-1/2}, \qquad A = \frac{2\pi v^3}{(k/2)^2}, \qquad
-        x = -2\,W_{-1}\big(-\tfrac12 A^{-1/4}\big)
+        x = -2\,W_{-1}\left(-\tfrac12 A^{-1/4}\right)
 
     at which `gaussian_rates` and `power_law_rates` are equal,
     :math:`D = |\varepsilon+\varepsilon_r|`; :math:`W_{-1}` is Lambert's function.
@@ -226,7 +226,7 @@ def crossing_estimate(couplings: object, frequencies: object, loss: object, gain
     r"""The paper's estimate of `crossing`, one iteration of it.
 
     .. math::
-        D^2 \approx v\big[\ln A + 4\ln(\tfrac12\ln A)\big]
+        D^2 \approx v\left[\ln A + 4\ln(\tfrac12\ln A)\right]
 
     Arguments, returns and errors are those of `crossing`; NaN where a logarithm is not positive.
 
@@ -319,8 +319,8 @@ def dephasing_model(model: DickeModel, scale: float = 1.0) -> Dephasing:
     r"""The dephased transverse-field Ising model with the flip rates of `lorentzian_rates`.
 
     .. math::
-        \dot\rho = -i\Big[\tfrac{\lambda^2}2 H_I + \tfrac{\lambda}{\sqrt2}\sum_i h_i X_i,\,\rho\Big]
-          + \sum_i\lambda^2\gamma_{\varphi,i}\Big(n_i\rho n_i - \tfrac12\{n_i,\rho\}\Big),
+        \dot\rho = -i\left[\tfrac{\lambda^2}2 H_I + \tfrac{\lambda}{\sqrt2}\sum_i h_i X_i,\,\rho\right]
+          + \sum_i\lambda^2\gamma_{\varphi,i}\left(n_i\rho n_i - \tfrac12\{n_i,\rho\}\right),
         \qquad n_i = \tfrac12(1+Z_i)
 
     A spin whose coherence decays at :math:`\tfrac12\lambda^2\gamma_\varphi` and whose flip costs

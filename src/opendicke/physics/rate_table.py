@@ -206,7 +206,7 @@ class FlipRates:
     r"""All flip rates of a model, ready for fast look-up.
 
     .. math::
-        W_i(\epsilon) = \max\Bigl(0, \sum_{l<L} w_{il}\,P_{f_i+l}(\epsilon)\Bigr)
+        W_i(\epsilon) = \max\left(0, \sum_{l<L} w_{il}\,P_{f_i+l}(\epsilon)\right)
 
     with piecewise polynomials P of one table row each, first rows f and weights w that hold the
     squared field. L is 1 where every distinct row of couplings has a table row of its own.

@@ -319,7 +319,8 @@ def dephasing_model(model: DickeModel, scale: float = 1.0) -> Dephasing:
     r"""The dephased transverse-field Ising model with the flip rates of `lorentzian_rates`.
 
     .. math::
-        \dot\rho = -i\left[\tfrac{\lambda^2}2 H_I + \tfrac{\lambda}{\sqrt2}\sum_i h_i X_i,\,\rho\right]
+        \dot\rho = -i\left[\tfrac{\lambda^2}2 H_I
+          + \tfrac{\lambda}{\sqrt2}\sum_i h_i X_i,\,\rho\right]
           + \sum_i\lambda^2\gamma_{\varphi,i}\left(n_i\rho n_i - \tfrac12\{n_i,\rho\}\right),
         \qquad n_i = \tfrac12(1+Z_i)
 

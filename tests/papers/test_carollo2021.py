@@ -30,6 +30,9 @@ CRITICAL = np.array([0.6454972243679028, 0.7288689868556626, 0.806225774829855, 
 # g_ν^{3/2}/g_1^{1/2}: below it a kicked retrieval state ν ends in pattern 1.
 STABLE_ABOVE = CRITICAL**1.5 / CRITICAL[0] ** 0.5
 
+# Every figure and claim at the smallest scale: minutes of one core.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:

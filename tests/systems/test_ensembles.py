@@ -16,6 +16,8 @@ MOST = 5.0
 UNIT = dict(zip("xyz", np.eye(3), strict=True))
 SPINS = ["sx_spin", "sy_spin", "sz_spin", "photons_mode", "quadrature_mode", "energy"]
 
+pytestmark = pytest.mark.slow  # compiles many programs
+
 
 def answers(
     model: Any, state: Any, times: Any, names: list[str], seed: int = 0, **settings: Any
@@ -129,7 +131,6 @@ def test_degenerate_modes_end_independent(loss: float) -> None:
     assert np.abs(apart.T @ apart / count).max() < MOST * settled * np.sqrt(2 / count)
 
 
-@pytest.mark.slow
 def test_half_way_and_on_with_noise() -> None:
     """With loss and gain the law is the same: an ensemble half way, and on with other noise."""
     model = od.DickeModel(
@@ -154,7 +155,6 @@ def test_half_way_and_on_with_noise() -> None:
 # Numerics
 
 
-@pytest.mark.slow
 def test_precision_blocks_and_seeds() -> None:
     """Single agrees with double to 1e-4; blocks change round-off only; seeds change everything."""
     rng = np.random.default_rng(11)

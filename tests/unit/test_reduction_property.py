@@ -93,7 +93,7 @@ def states(draw: Any, model: od.DickeModel) -> od.ProductState:
     return od.ProductState.configuration(values, model.coupling_axis, **bosons)
 
 
-@settings(max_examples=10, deadline=None, derandomize=True, database=None)
+@settings(max_examples=6, deadline=None, derandomize=True, database=None)
 @given(data=st.data(), order=st.sampled_from([2, 4]))
 def test_reduced_flow_equals_the_full_flow(data: st.DataObject, order: int) -> None:
     """Grouping, gauge, bright modes and padding are exact at any step (carollo2021, S1, S2)."""

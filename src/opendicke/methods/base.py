@@ -117,6 +117,21 @@ class AbstractMethod(ABC):
                     )
 
 
+def one_by_one(
+    solve: Callable[[int, Progress], Raw], count: int, progress: Progress | None
+) -> list[Raw]:
+    """Problems 0 … count − 1 solved one after the other, their progress that of them all."""
+    results = []
+    for number in range(count):
+
+        def report(share: float, text: str, number: int = number) -> None:
+            if progress is not None:
+                progress((number + share) / count, text)
+
+        results.append(solve(number, report))
+    return results
+
+
 VALIDITY = ("refuse", "warn", "ignore")
 
 

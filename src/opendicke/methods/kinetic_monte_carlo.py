@@ -13,7 +13,7 @@ from opendicke.measure.moments import JointMoments, Moments, Statistic
 from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw, Status
 from opendicke.methods.annealing import Annealing, Stage, damped
-from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
+from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict, one_by_one
 from opendicke.methods.parallel import cores, side_by_side
 from opendicke.methods.populations import OF_CONFIGURATIONS, Readout, check_along
 from opendicke.methods.stochastic import Extent, Followed, check_extent, gather
@@ -149,15 +149,11 @@ class KineticMonteCarlo(AbstractMethod):
         progress: Progress | None = None,
     ) -> list[Raw]:
         """Solve problems one after the other, the blocks of each several at a time."""
-        results = []
-        for number, (problem, key) in enumerate(zip(problems, keys, strict=True)):
 
-            def report(share: float, text: str, number: int = number) -> None:
-                if progress is not None:
-                    progress((number + share) / len(problems), text)
+        def one(number: int, report: Progress) -> Raw:
+            return self._solve(problems[number], times, observables, keys[number], report)
 
-            results.append(self._solve(problem, times, observables, key, report))
-        return results
+        return one_by_one(one, len(problems), progress)
 
     def follow(
         self,
@@ -251,12 +247,14 @@ class _Run:
             factor: Readout(each, observables, stages) for factor, each in models.items()
         }
         sampler = method.sampler
-        self._chains = {}
+        self._chains, reports = {}, {}
         for factor, each in models.items():
-            self._chains[factor] = _chains(each, sampler, self._up)
+            rates = rates_of(each)
+            reports[factor] = rates.report
+            self._chains[factor] = _chains(each, rates, sampler, self._up)
         first = self._damping_at(0)
         self.labels = self._readouts[first].labels()
-        self.numerics: dict[str, Any] = dict(rates_of(models[first]).report)
+        self.numerics: dict[str, Any] = dict(reports[first])
         self.numerics["sampler"] = self._chains[first].sampler
 
     def block_size(self, most: int) -> int:
@@ -332,13 +330,12 @@ class _Run:
         return {name: np.stack(each) for name, each in answers.items()}, last
 
 
-def _chains(model: DickeModel, sampler: str, up: Array) -> Any:
+def _chains(model: DickeModel, rates: Any, sampler: str, up: Array) -> Any:
     """Chains of a model by a sampler, or by the one that suits it."""
     from opendicke.methods.chains import Chains
-    from opendicke.methods.strong_coupling import rates_of
     from opendicke.physics.configuration_rates import energy_weights
 
-    rates, weights = rates_of(model), energy_weights(model)
+    weights = energy_weights(model)
     if sampler == "automatic":
         from opendicke.methods.chain_sampler import sampling
 

@@ -13,7 +13,7 @@ from opendicke.errors import InputError
 from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw, Status
 from opendicke.measure.terms import EntropyTerm
-from opendicke.methods.base import AbstractMethod, Assessment, Progress
+from opendicke.methods.base import AbstractMethod, Assessment, Progress, one_by_one
 from opendicke.methods.populations import OF_CONFIGURATIONS, Population, Readout, check_along
 from opendicke.model.checks import Array, affordable, real
 from opendicke.model.dicke import DickeModel
@@ -117,15 +117,11 @@ class RateEquation(AbstractMethod):
         progress: Progress | None = None,
     ) -> list[Raw]:
         """Solve problems one after the other."""
-        results = []
-        for number, problem in enumerate(problems):
 
-            def report(share: float, text: str, number: int = number) -> None:
-                if progress is not None:
-                    progress((number + share) / len(problems), text)
+        def one(number: int, report: Progress) -> Raw:
+            return self._followed(problems[number], times, observables, report)
 
-            results.append(self._followed(problem, times, observables, report))
-        return results
+        return one_by_one(one, len(problems), progress)
 
     def stationary(
         self, problem: Problem, observables: tuple[Observable, ...], report: Progress

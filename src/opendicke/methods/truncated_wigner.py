@@ -21,7 +21,7 @@ from opendicke.measure.terms import (
     SpinPairTerm,
     SpinTerm,
 )
-from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict
+from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict, one_by_one
 from opendicke.methods.splitting import SCHEMES, checked
 from opendicke.methods.stochastic import Extent, Followed, Gathered, check_extent, gather
 from opendicke.model.blas import threads_for
@@ -176,15 +176,11 @@ class TruncatedWigner(AbstractMethod):
         progress: Progress | None = None,
     ) -> list[Raw]:
         """Solve problems one after the other, the blocks of each several at a time."""
-        results = []
-        for number, (problem, key) in enumerate(zip(problems, keys, strict=True)):
 
-            def report(share: float, text: str, number: int = number) -> None:
-                if progress is not None:
-                    progress((number + share) / len(problems), text)
+        def one(number: int, report: Progress) -> Raw:
+            return self._solve(problems[number], times, observables, keys[number], report)
 
-            results.append(self._solve(problem, times, observables, key, report))
-        return results
+        return one_by_one(one, len(problems), progress)
 
     def follow(
         self,

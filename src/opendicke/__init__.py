@@ -122,6 +122,7 @@ _HOME = {
     "KeptPatterns": "physics.windows",
     "KineticMonteCarlo": "methods.kinetic_monte_carlo",
     "MeanField": "methods.mean_field",
+    "Lindblad": "methods.lindblad",
     "Moments": "measure.moments",
     "Motion": "physics.motion",
     "PhotonPairTerm": "measure.terms",
@@ -195,6 +196,7 @@ _HOME = {
     "temperature_of_distribution": "physics.balance",
     "temperature_of_rates": "physics.balance",
     "theorem_constants": "physics.theorem",
+    "to_qutip": "interop.qutip",
     "trajectories": "solving",
     "two_spin_ratio": "physics.balance",
 }

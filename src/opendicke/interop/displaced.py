@@ -1,0 +1,150 @@
+r"""The frame of conditional displacement: every configuration sees its modes around its own point.
+
+With :math:`U = \sum_\sigma |\sigma\rangle\langle\sigma|\otimes D(\beta_\sigma)` and
+:math:`\beta_\sigma = -V_\sigma/(\omega-i\Gamma/2)`, where the modes of configuration σ settle,
+operators become :math:`U^\dagger OU`: :math:`b\to b+B`, :math:`B=\sum_\sigma\beta_\sigma
+|\sigma\rangle\langle\sigma|`, and a spin operator's element between σ′ and σ gains
+:math:`D(\beta_{\sigma'})^\dagger D(\beta_\sigma) = D(\beta_\sigma-\beta_{\sigma'})
+e^{i\,\mathrm{Im}(\beta_{\sigma'}^*\beta_\sigma)}`. Few Fock states are needed where displacements
+are large and thermal photons few.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import qutip
+import scipy.sparse as sp
+from scipy.special import eval_genlaguerre, gammaln
+
+from opendicke.interop.primitives import Primitive
+from opendicke.interop.qutip import FockSpace, displaced_thermal
+from opendicke.model.checks import Array
+
+
+class DisplacedSpace(FockSpace):
+    """The product of collective spins and truncated modes in the displaced frame."""
+
+    @cached_property
+    def centres(self) -> Array:
+        """β of every state of the spins and every mode, (D, L)."""
+        rate = self.modes.damping / 2 + 1j * self.modes.frequencies
+        forces = self.space.forces[:, self.modes.kept]
+        pull = np.divide(-1j, rate, out=np.zeros(self.modes.count, complex), where=rate != 0)
+        return np.asarray(forces * pull)
+
+    @cached_property
+    def lowering(self) -> list[Any]:
+        """b + B of every mode."""
+        first = len(self.space.parts)
+        spins = [part.size for part in self.space.parts]
+        made = []
+        for l, size in enumerate(self.levels):
+            plain = self._placed({first + l: qutip.destroy(size)})
+            centre = qutip.Qobj(sp.diags_array(self.centres[:, l]).tocsr(), dims=[spins, spins])
+            made.append(plain + qutip.tensor(centre, *(qutip.qeye(n) for n in self.levels)))
+        return made
+
+    @cached_property
+    def spin_sums(self) -> list[list[Any]]:
+        """Sums of X, Y, Z over each part."""
+        return [[self.dressed(each) for each in sums] for sums in self.space.sums]
+
+    def dressed(self, operator: sp.csr_array) -> Any:
+        """A spin operator with the displacements that it brings, on the whole space."""
+        table = operator.tocoo()
+        rows, columns = table.coords
+        change = self.centres[columns] - self.centres[rows]
+        twist = (self.centres[rows].conj() * self.centres[columns]).imag.sum(axis=1)
+        values = table.data * np.exp(1j * twist)
+        keyed = np.round(np.concatenate([change.real, change.imag], axis=1), 12) + 0.0
+        _, first, kind = np.unique(keyed, axis=0, return_index=True, return_inverse=True)
+        kind = np.ravel(kind)
+        states = len(self.centres)
+        size = states * int(np.prod(self.levels, initial=1))
+        total = sp.csr_array((size, size), dtype=complex)
+        for number, place in enumerate(first):
+            own = kind == number
+            spins = sp.csr_array((values[own], (rows[own], columns[own])), shape=(states, states))
+            turn = sp.csr_array(np.ones((1, 1), complex))
+            for l, levels in enumerate(self.levels):
+                turn = sp.kron(turn, sp.csr_array(displacement(levels, change[place, l])))
+            total = total + sp.kron(spins, turn, format="csr")
+        return qutip.Qobj(sp.csr_array(total), dims=[self.dims, self.dims])
+
+    def operator(self, primitive: Primitive) -> Any:
+        """One primitive; products of spin operators are made before they are displaced."""
+        if len(primitive.spins) == 2:
+            (c, a), (d, b) = primitive.spins
+            first, second = self.space.sums[c][a], self.space.sums[d][b]
+            rest = super().operator(primitive._replace(spins=()))
+            return self.dressed(((first @ second + second @ first) / 2).tocsr()) * rest
+        return super().operator(primitive)
+
+    def initial(self) -> Any:
+        """The initial state, a ket if it is pure."""
+        modes = self.modes
+        if self.space.pure and not modes.occupation.any():
+            spins = self.space.vector()
+            columns = []
+            for centres, amplitude in zip(self.centres, spins, strict=True):
+                ket = np.ones(1, complex) * amplitude
+                for size, alpha, beta in zip(
+                    self.levels, modes.displacement, centres, strict=True
+                ):
+                    # D(−β)D(α)|0⟩
+                    twist = np.exp(1j * (-beta * np.conj(alpha)).imag)
+                    own = displaced_thermal(size, complex(alpha - beta), 0.0, True).full()[:, 0]
+                    ket = np.multiply.outer(ket, twist * own).ravel()
+                columns.append(ket)
+            vector = np.concatenate(columns)
+            dims = [self.dims, [1] * len(self.dims)]
+            return qutip.Qobj((vector / np.linalg.norm(vector))[:, None], dims=dims)
+        plain = FockSpace(
+            self.problem, self.space, modes, tuple(_wide(self)), self.frame
+        ).initial()
+        plain = plain.proj() if plain.isket else plain
+        turn = self._turn(plain.dims[0])
+        state = turn @ plain.data_as("csr_matrix") @ turn.conj().T
+        return qutip.Qobj(sp.csr_array(state / state.trace()), dims=[self.dims, self.dims])
+
+    def _turn(self, dims: list[int]) -> sp.csr_array:
+        """U† from a wide laboratory space to this one."""
+        wide = dims[len(self.space.parts) :]
+        blocks = []
+        for centres in self.centres:
+            block = sp.csr_array(np.ones((1, 1), complex))
+            for size, beta, many in zip(self.levels, centres, wide, strict=True):
+                turned = displacement(size, -beta, many)
+                block = sp.kron(block, sp.csr_array(turned))
+            blocks.append(block)
+        return sp.csr_array(sp.block_diag(blocks, format="csr"))
+
+
+def _wide(space: DisplacedSpace) -> list[int]:
+    """Fock states of a laboratory space that holds the start."""
+    reach = np.abs(space.centres).max(axis=0) + np.abs(space.modes.displacement)
+    return [
+        int(size + np.ceil(far**2 + 8 * far * np.sqrt(hot + 1) + 30 * hot + 10))
+        for size, far, hot in zip(space.levels, reach, space.modes.occupation, strict=True)
+    ]
+
+
+def displacement(size: int, amplitude: complex, wide: int | None = None) -> Array:
+    r"""⟨m|D(α)|n⟩ for m below `size` and n below `wide`, elements of the infinite matrix.
+
+    For m ≥ n, :math:`\sqrt{n!/m!}\,\alpha^{m-n} e^{-|\alpha|^2/2} L_n^{(m-n)}(|\alpha|^2)`; the
+    other half has −α* in place of α.
+    """
+    wide = size if wide is None else wide
+    if amplitude == 0:
+        return np.eye(size, wide, dtype=complex)
+    m, n = np.ogrid[:size, :wide]
+    low, apart = np.minimum(m, n), np.abs(m - n)
+    square = abs(amplitude) ** 2
+    logs = (gammaln(low + 1) - gammaln(low + apart + 1)) / 2 + apart * np.log(abs(amplitude))
+    values = np.exp(logs - square / 2) * eval_genlaguerre(low, apart, square)
+    phase = np.where(m >= n, np.angle(amplitude), np.angle(-np.conj(amplitude)))
+    return np.asarray(values * np.exp(1j * apart * phase))

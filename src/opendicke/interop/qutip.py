@@ -1,0 +1,346 @@
+r"""Models, states and observables as QuTiP objects, and the Fock spaces of exact methods.
+
+Operators are built on the product of collective spins and coupled modes. Of a problem that is not
+reduced these are single spins and all modes: what a user writes down by hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce as chained
+from typing import Any, NamedTuple
+
+import numpy as np
+import qutip
+import scipy.sparse as sp
+from scipy.special import gammaln
+
+from opendicke.errors import InputError, shown
+from opendicke.interop.primitives import Primitive, Question, level_values
+from opendicke.interop.quantum_modes import QuantumModes
+from opendicke.measure.observables import Observable, find_observables
+from opendicke.model.checks import Array, affordable, integer
+from opendicke.model.collective import SpinSpace
+from opendicke.model.dicke import DickeModel
+from opendicke.model.ising import IsingModel
+from opendicke.model.reduce import Problem, reduce
+from opendicke.model.state import ProductState
+
+SUGGESTED = 1e-8
+"""Weight above the suggested cutoff, about."""
+
+
+class QutipProblem(NamedTuple):
+    """A model and a state as QuTiP knows them; unpacks as ``H, c_ops, e_ops, rho0``."""
+
+    H: Any
+    c_ops: list[Any]
+    e_ops: dict[str, Any]
+    rho0: Any
+    """A ket where the state is pure, else a density matrix."""
+
+
+def to_qutip(
+    model: DickeModel | IsingModel,
+    state: ProductState,
+    levels: Any = None,
+    observables: Any = None,
+    *,
+    reduced: bool = False,
+) -> QutipProblem:
+    r"""Hamiltonian, collapse operators, observables and initial state for QuTiP.
+
+    .. math::
+        H = \sum_\lambda \omega_\lambda a^\dagger_\lambda a_\lambda
+          + \sum_{j\lambda} g_{j\lambda} Z_j (a_\lambda + a^\dagger_\lambda)
+          + \sum_j h_j X_j, \qquad
+        c_\lambda = \sqrt{\mathrm{loss}_\lambda}\,a_\lambda,\
+        \sqrt{\mathrm{gain}_\lambda}\,a^\dagger_\lambda .
+
+    Spins come first, then modes: dims ``[2] * N + levels``. Spin operators are Pauli matrices in
+    the laboratory's axes, ``qutip.sigmax()`` and so on.
+
+    Parameters
+    ----------
+    model, state
+        What is simulated, and from where. Of an `IsingModel` there are spins only.
+    levels : int or list of M ints, optional
+        Fock states of each mode. By default a generous guess from how far the spins can drive a
+        mode, its start and its heating: check it by raising it.
+    observables : list of names, optional
+        By default the mean spin and the photons.
+    reduced : bool
+        Of equal spins in equal states one collective spin (``qutip.jmat``, doubled), of degenerate
+        modes the bright ones that couple. Where amplitudes or thermal photons of dark modes move,
+        they are no operator, and observables that need them are refused.
+
+    Returns
+    -------
+    H, c_ops, e_ops, rho0
+        A named tuple. `e_ops` is a dictionary: names, with an index such as ``sz_spin[0]`` where an
+        observable has dimensions, and operators. `rho0` is a ket or a density matrix.
+
+    Raises
+    ------
+    InputError
+        If an argument is not what it must be, an observable is no single operator, or the
+        operators do not fit the memory.
+
+    Examples
+    --------
+    >>> import opendicke as od, qutip
+    >>> model = od.DickeModel([[1.7], [-0.9]], frequencies=1.0, loss=11.0, gain=1.0, field=0.1)
+    >>> H, c_ops, e_ops, rho0 = od.to_qutip(model, od.ProductState.polarized("-z"), levels=8)
+    >>> H.dims
+    [[2, 2, 8], [2, 2, 8]]
+    """
+    if not isinstance(state, ProductState):
+        raise InputError("state", "be a ProductState", f"was {shown(state)}")
+    check_finite(model, "to_qutip")
+    problem = reduce(model, state, group=reduced, gauge=reduced, bright=reduced, pad=False)
+    space = SpinSpace.of(problem) if reduced else SpinSpace.alone(problem)
+    modes = QuantumModes.of(problem) if reduced else QuantumModes.of(problem, coupled=False)
+    chosen = checked_levels(levels, space, modes)
+    states = space.most[0] * math.prod(chosen)
+    affordable("levels", f"operators on {states} states", 16 * 12 * states)
+    asked = find_observables(
+        (["sx", "sy", "sz", "photons"] if modes.count else ["sx", "sy", "sz"])
+        if observables is None
+        else observables
+    )
+    fock = FockSpace(problem, space, modes, chosen, problem.model.frame())
+    return QutipProblem(
+        fock.hamiltonian(), fock.jumps(), dict(_operators(fock, asked)), fock.initial()
+    )
+
+
+def check_finite(model: object, who: str) -> None:
+    """Refuse what is no model of finitely many spins."""
+    if not isinstance(model, (DickeModel, IsingModel)):
+        raise InputError("model", "be a DickeModel or an IsingModel", f"was {shown(model)}")
+    if model.thermodynamic:
+        raise InputError(
+            "model", f"have a finite number of spins for {who}", "was a thermodynamic limit"
+        )
+
+
+def checked_levels(levels: object, space: SpinSpace, modes: QuantumModes) -> tuple[int, ...]:
+    """Fock states of each mode, those suggested where none are given."""
+    if levels is None:
+        return suggested_levels(space, modes)
+    given = [levels] * modes.count if np.ndim(levels) == 0 else list(levels)  # type: ignore[call-overload]
+    if len(given) != modes.count:
+        raise InputError(
+            "levels", f"be a number or have one entry per mode ({modes.count})", f"had {len(given)}"
+        )
+    return tuple(integer("levels", each, least=2) for each in given)
+
+
+def suggested_levels(
+    space: SpinSpace, modes: QuantumModes, weight: float = SUGGESTED
+) -> tuple[int, ...]:
+    """Fock states that hold all but about `weight` of every mode, from the largest forces."""
+    rows = np.stack([part.couplings[modes.kept] for part in space.parts])
+    amplitudes = modes.amplitudes(space.counts @ np.abs(rows))
+    thermal = np.maximum(modes.thermal, modes.occupation)
+    spread = math.sqrt(-math.log(weight))
+    made = []
+    for amplitude, hot in zip(amplitudes, thermal, strict=True):
+        # A displaced thermal state reaches about as far as its amplitude and a few widths.
+        reach = amplitude + spread * math.sqrt(hot + 0.3 if amplitude or hot else 0.1)
+        tail = -math.log(weight) / math.log1p(1 / hot) if hot > 0 else 0.0
+        made.append(max(4, math.ceil(max(reach**2, tail if not amplitude else reach**2) + 3)))
+    return tuple(made)
+
+
+@dataclass(frozen=True, eq=False)
+class FockSpace:
+    """The product of collective spins and truncated modes."""
+
+    problem: Problem
+    space: SpinSpace
+    modes: QuantumModes
+    levels: tuple[int, ...]
+    frame: Array
+    """Rows X, Y, Z in the components of the basis: the identity diagonalises Z."""
+
+    @property
+    def dims(self) -> list[int]:
+        """Sizes of the factors: spins, then modes."""
+        return [*(part.size for part in self.space.parts), *self.levels]
+
+    @cached_property
+    def spin_sums(self) -> list[list[Any]]:
+        """Sums of X, Y, Z over each part."""
+        count = len(self.space.parts)
+        made = []
+        for c, part in enumerate(self.space.parts):
+            own = SpinSpace((part,), np.zeros(1, int), np.ones(1)).sums[0]
+            turned = [sum(self.frame[a, b] * own[b] for b in range(3)) for a in range(3)]
+            made.append([self._placed({c: qutip.Qobj(each.tocsr())}) for each in turned])
+            assert count
+        return made
+
+    @cached_property
+    def lowering(self) -> list[Any]:
+        """b of every mode."""
+        first = len(self.space.parts)
+        return [
+            self._placed({first + l: qutip.destroy(size)}) for l, size in enumerate(self.levels)
+        ]
+
+    def _placed(self, factors: dict[int, Any]) -> Any:
+        """An operator that acts on some factors only."""
+        return qutip.tensor(
+            [factors.get(k, None) or qutip.qeye(size) for k, size in enumerate(self.dims)]
+        )
+
+    def hamiltonian(self) -> Any:
+        """H."""
+        modes = self.modes
+        total = sum(
+            (part.field * sums[0] for part, sums in zip(self.space.parts, self.spin_sums, strict=True)),
+            start=0 * self.one,
+        )
+        for l, b in enumerate(self.lowering):
+            force = self.force(l)
+            total = total + modes.frequencies[l] * b.dag() * b + force * (b + b.dag())
+        if self.problem.strengths is not None:
+            for l, strength in enumerate(self.problem.strengths):
+                total = total - strength * self.force(l, all_columns=True) ** 2
+        return total
+
+    @cached_property
+    def one(self) -> Any:
+        """The identity."""
+        return qutip.tensor([qutip.qeye(size) for size in self.dims])
+
+    def force(self, mode: int, *, all_columns: bool = False) -> Any:
+        """Σ_j g_j Z_j of one kept mode, or of one column of the problem."""
+        column = mode if all_columns else self.modes.kept[mode]
+        return sum(
+            (
+                part.couplings[column] * sums[2]
+                for part, sums in zip(self.space.parts, self.spin_sums, strict=True)
+            ),
+            start=0 * self.one,
+        )
+
+    def jumps(self) -> list[Any]:
+        """Collapse operators."""
+        made = []
+        for loss, gain, b in zip(self.modes.loss, self.modes.gain, self.lowering, strict=True):
+            if loss:
+                made.append(math.sqrt(loss) * b)
+            if gain:
+                made.append(math.sqrt(gain) * b.dag())
+        return made
+
+    def initial(self) -> Any:
+        """The initial state, a ket if it is pure."""
+        pure = self.space.pure and not self.modes.occupation.any()
+        factors = [_spin_state(part, self.frame, pure) for part in self.space.parts]
+        for size, alpha, hot in zip(
+            self.levels, self.modes.displacement, self.modes.occupation, strict=True
+        ):
+            factors.append(displaced_thermal(size, complex(alpha), float(hot), pure))
+        return qutip.tensor(factors)
+
+    def operator(self, primitive: Primitive) -> Any:
+        """One primitive."""
+        if primitive.level is not None:
+            return self._projector(primitive.level)
+        made = self.one
+        if primitive.spins:
+            sums = [self.spin_sums[c][a] for c, a in primitive.spins]
+            made = sums[0] if len(sums) == 1 else (sums[0] * sums[1] + sums[1] * sums[0]) / 2
+        created = [self.lowering[l].dag() for l in primitive.created]
+        annihilated = [self.lowering[l] for l in primitive.annihilated]
+        return chained(lambda a, b: a * b, [*created, *annihilated], made)
+
+    def _projector(self, level: int) -> Any:
+        if not np.array_equal(self.frame, np.eye(3)):
+            made = self.one
+            values = level_values(self.space)[level]
+            for sums, value, part in zip(self.spin_sums, values, self.space.parts, strict=True):
+                made = made * _at_value(sums[2], float(value), part.count)
+            return made
+        values = level_values(self.space)[level]
+        inside = (self.space.z == values).all(axis=1).astype(float)
+        spins = [part.size for part in self.space.parts]
+        diagonal = sp.diags_array(inside.astype(complex)).tocsr()
+        return qutip.tensor(
+            qutip.Qobj(diagonal, dims=[spins, spins]), *(qutip.qeye(n) for n in self.levels)
+        )
+
+
+def _at_value(operator: Any, value: float, count: int) -> Any:
+    """Projector on an eigenvalue of a sum of Pauli matrices, by Lagrange's polynomial."""
+    made = 1.0
+    for other in range(-count, count + 1, 2):
+        if abs(other - value) > 0.5:
+            made = made * ((operator - other) / (value - other))
+    return made
+
+
+def _spin_state(part: Any, frame: Array, pure: bool) -> Any:
+    """A collective spin's state in the basis of the frame."""
+    if not np.array_equal(frame, np.eye(3)):
+        part = type(part)(part.count, part.couplings, part.field, part.bloch @ frame)
+    if pure:
+        return qutip.Qobj(part.sectors[0].vector[:, None])
+    return qutip.Qobj(sp.block_diag([each.state for each in part.sectors], format="csr"))
+
+
+def displaced_thermal(size: int, alpha: complex, hot: float, pure: bool = False) -> Any:
+    """A mode's displaced thermal state in `size` Fock states, with trace 1."""
+    if pure or hot == 0:
+        n = np.arange(size)
+        amplitude = abs(alpha)
+        if amplitude == 0:
+            vector = (n == 0).astype(complex)
+        else:
+            logs = n * math.log(amplitude) - gammaln(n + 1) / 2
+            vector = np.exp(logs - logs.max() + 1j * n * np.angle(alpha))
+        vector = vector / np.linalg.norm(vector)
+        ket = qutip.Qobj(vector[:, None])
+        return ket if pure else ket.proj()
+    if alpha == 0:
+        weights = (hot / (1 + hot)) ** np.arange(size)
+        return qutip.Qobj(sp.diags_array((weights / weights.sum()).astype(complex)).tocsr())
+    # In a space that holds what the displacement brings in from above.
+    wide = size + math.ceil(abs(alpha) ** 2 + 8 * abs(alpha) * math.sqrt(hot + 1) + 30 * hot + 10)
+    turn = qutip.displace(wide, alpha)
+    weights = (hot / (1 + hot)) ** np.arange(wide)
+    state = turn * qutip.Qobj(np.diag(weights)) * turn.dag()
+    inside = state.full()[:size, :size]
+    return qutip.Qobj(inside / np.trace(inside).real)
+
+
+def _operators(fock: FockSpace, asked: Sequence[Observable]) -> Iterator[tuple[str, Any]]:
+    """Name and operator of every entry of every observable."""
+    model = fock.problem.model
+    for item in asked:
+        if item.combine is not None:
+            raise InputError(
+                "observables", "be operators", f"`{item.name}` is a function of expectation values"
+            )
+        question = Question(fock.problem, fock.space, fock.modes, [item], np.array([0.0, 1.0]))
+        ((part,),) = question.linear.values()
+        if part.entropy or part.moving or np.ptp(part.constant, axis=0).any():
+            raise InputError(
+                "observables",
+                "be operators of what is left of the model (reduced=False keeps everything)",
+                f"`{item.name}` also depends on what moves by itself",
+            )
+        shape = item.shape(model)
+        known = [fock.operator(each) for each in question.primitives]
+        for entry, index in enumerate(np.ndindex(*shape)):
+            row = part.matrix[[entry], :].tocoo()
+            made = part.constant[0, entry] * fock.one
+            for column, value in zip(row.coords[1], row.data, strict=True):
+                made = made + complex(value) * known[int(column)]
+            suffix = f"[{','.join(map(str, index))}]" if shape else ""
+            yield f"{item.name}{suffix}", (made + made.dag()) / 2

@@ -198,6 +198,7 @@ def stationary(
     method: AbstractMethod | None = None,
     observables: Any = None,
     *,
+    state: ProductState | None = None,
     validity: str = "refuse",
     progress: bool | None = None,
 ) -> xr.Dataset:
@@ -207,10 +208,13 @@ def stationary(
     ----------
     model : DickeModel
         What is simulated.
-    method : RateEquation, optional
-        How; the rate equation by default, the only method at present that has a direct solution.
+    method : RateEquation or Lindblad, optional
+        How; the rate equation by default. `Lindblad` solves the hierarchy of damped modes.
     observables : list of names
         What is asked, by default what the method does.
+    state : ProductState, optional
+        Where the system comes from. Needed by `Lindblad` alone, and where equal spins conserve
+        their total spin, so that the stationary state depends on it; bosons do not matter.
     validity, progress
         As in `solve`.
 
@@ -222,25 +226,31 @@ def stationary(
     Raises
     ------
     InputError
-        If an argument is not what it must be.
+        If an argument is not what it must be, or the stationary state is not unique.
     ValidityError
         If the method refuses.
     """
+    from opendicke.methods.lindblad import Lindblad
     from opendicke.methods.rate_equation import RateEquation
 
     method = RateEquation() if method is None else method
-    if not isinstance(method, RateEquation):
-        raise InputError("method", "be RateEquation", f"was {shown(method)}")
+    if not isinstance(method, (RateEquation, Lindblad)):
+        raise InputError("method", "be RateEquation or Lindblad", f"was {shown(method)}")
+    if not isinstance(model, DickeModel):
+        raise InputError("model", "be a DickeModel", f"was {shown(model)}")
     times = np.zeros(1)
-    # Any start will do: the verdict's remarks on it are left out.
-    state = ProductState.polarized("+z")
-    asked = check_question(model, state, method, observables)
+    # Any start will do where none is given: the verdict's remarks on it are left out.
+    start_state = ProductState.polarized("+z") if state is None else state
+    asked = check_question(model, start_state, method, observables)
     check_answers(model, asked, times)
-    problem = reduce(model, state)
+    problem = reduce(model, start_state)
     enforce(method, replace(method.assess(problem, times), remarks=()), validity)
     start = clock.perf_counter()
     with Bar("Stationary state", enabled=progress) as bar:
-        raw = method.stationary(problem, asked, bar)
+        if isinstance(method, Lindblad):
+            raw = method.stationary(problem, asked, bar, chosen=state is not None)
+        else:
+            raw = method.stationary(problem, asked, bar)
     if raw.status is not Status.OK:
         warnings.warn(f"{type(method).__name__}: {raw.message}.", ValidityWarning, stacklevel=2)
     provenance = provenance_of(

@@ -41,9 +41,9 @@ class DisplacedSpace(FockSpace):
         first = len(self.space.parts)
         spins = [part.size for part in self.space.parts]
         made = []
-        for l, size in enumerate(self.levels):
-            plain = self._placed({first + l: qutip.destroy(size)})
-            centre = qutip.Qobj(sp.diags_array(self.centres[:, l]).tocsr(), dims=[spins, spins])
+        for mode, size in enumerate(self.levels):
+            plain = self._placed({first + mode: qutip.destroy(size)})
+            centre = qutip.Qobj(sp.diags_array(self.centres[:, mode]).tocsr(), dims=[spins, spins])
             made.append(plain + qutip.tensor(centre, *(qutip.qeye(n) for n in self.levels)))
         return made
 
@@ -69,8 +69,8 @@ class DisplacedSpace(FockSpace):
             own = kind == number
             spins = sp.csr_array((values[own], (rows[own], columns[own])), shape=(states, states))
             turn = sp.csr_array(np.ones((1, 1), complex))
-            for l, levels in enumerate(self.levels):
-                turn = sp.kron(turn, sp.csr_array(displacement(levels, change[place, l])))
+            for mode, levels in enumerate(self.levels):
+                turn = sp.csr_array(sp.kron(turn, displacement(levels, change[place, mode])))
             total = total + sp.kron(spins, turn, format="csr")
         return qutip.Qobj(sp.csr_array(total), dims=[self.dims, self.dims])
 
@@ -91,9 +91,7 @@ class DisplacedSpace(FockSpace):
             columns = []
             for centres, amplitude in zip(self.centres, spins, strict=True):
                 ket = np.ones(1, complex) * amplitude
-                for size, alpha, beta in zip(
-                    self.levels, modes.displacement, centres, strict=True
-                ):
+                for size, alpha, beta in zip(self.levels, modes.displacement, centres, strict=True):
                     # D(−β)D(α)|0⟩
                     twist = np.exp(1j * (-beta * np.conj(alpha)).imag)
                     own = displaced_thermal(size, complex(alpha - beta), 0.0, True).full()[:, 0]
@@ -102,9 +100,7 @@ class DisplacedSpace(FockSpace):
             vector = np.concatenate(columns)
             dims = [self.dims, [1] * len(self.dims)]
             return qutip.Qobj((vector / np.linalg.norm(vector))[:, None], dims=dims)
-        plain = FockSpace(
-            self.problem, self.space, modes, tuple(_wide(self)), self.frame
-        ).initial()
+        plain = FockSpace(self.problem, self.space, modes, tuple(_wide(self)), self.frame).initial()
         plain = plain.proj() if plain.isket else plain
         turn = self._turn(plain.dims[0])
         state = turn @ plain.data_as("csr_matrix") @ turn.conj().T
@@ -118,7 +114,7 @@ class DisplacedSpace(FockSpace):
             block = sp.csr_array(np.ones((1, 1), complex))
             for size, beta, many in zip(self.levels, centres, wide, strict=True):
                 turned = displacement(size, -beta, many)
-                block = sp.kron(block, sp.csr_array(turned))
+                block = sp.csr_array(sp.kron(block, turned))
             blocks.append(block)
         return sp.csr_array(sp.block_diag(blocks, format="csr"))
 

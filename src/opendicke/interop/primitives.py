@@ -16,6 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.special import gammaln
 
+from opendicke.interop.quantum_modes import QuantumModes
 from opendicke.measure.observables import Observable
 from opendicke.measure.terms import (
     CorrelationTerm,
@@ -31,7 +32,6 @@ from opendicke.measure.terms import (
     SpinTerm,
     Term,
 )
-from opendicke.interop.quantum_modes import QuantumModes
 from opendicke.model.checks import Array
 from opendicke.model.collective import SpinSpace
 from opendicke.model.configurations import configurations
@@ -112,9 +112,7 @@ class Question:
             item.name: [self._table(part, item) for part in item.parts(problem.model)]
             for item in self.observables
         }
-        self.linear = {
-            name: [table.finished() for table in made] for name, made in tables.items()
-        }
+        self.linear = {name: [table.finished() for table in made] for name, made in tables.items()}
 
     @property
     def primitives(self) -> tuple[Primitive, ...]:
@@ -195,9 +193,9 @@ class Question:
             case PhotonPairTerm(weights):
                 self._add_photon_pairs(weights, table)
             case InteractionTerm(scale):
-                for c, part in enumerate(self.space.parts):
+                for c, spins in enumerate(self.space.parts):
                     for place, mode in enumerate(self.modes.kept):
-                        g = scale * part.couplings[mode]
+                        g = scale * spins.couplings[mode]
                         table.add(Primitive(((c, 2),), (), (place,)), [0], [g])
                         table.add(Primitive(((c, 2),), (place,), ()), [0], [g])
             case IsingTerm():
@@ -301,22 +299,22 @@ class Question:
         dark = self.modes.dark_amplitude(self.elapsed)
         thermal = self.modes.dark_photons(self.elapsed)
         table.constant += (np.abs(dark) ** 2 + thermal) @ chosen.T
-        for k, l in product(range(self.modes.count), repeat=2):
-            table.add_column(Primitive((), (k,), (l,)), chosen @ (q[:, k] * q[:, l]))
+        for k, bright in product(range(self.modes.count), repeat=2):
+            table.add_column(Primitive((), (k,), (bright,)), chosen @ (q[:, k] * q[:, bright]))
         if dark.any():
-            for l in range(self.modes.count):
-                moving = (dark.conj() * q[:, l]) @ chosen.T
-                table.add_moving(Primitive((), (), (l,)), moving)
-                table.add_moving(Primitive((), (l,), ()), moving.conj())
+            for bright in range(self.modes.count):
+                moving = (dark.conj() * q[:, bright]) @ chosen.T
+                table.add_moving(Primitive((), (), (bright,)), moving)
+                table.add_moving(Primitive((), (bright,), ()), moving.conj())
 
     def _add_quadratures(self, term: QuadratureTerm, weights: object, table: _Table) -> None:
         chosen, q = self._weights(weights), self.modes.rotation
         turned = np.exp(-1j * getattr(term, "angle", 0.0))
         dark = self.modes.dark_amplitude(self.elapsed)
         table.constant += 2 * (turned * dark).real @ chosen.T
-        for l in range(self.modes.count):
-            table.add_column(Primitive((), (), (l,)), turned * (chosen @ q[:, l]))
-            table.add_column(Primitive((), (l,), ()), turned.conj() * (chosen @ q[:, l]))
+        for bright in range(self.modes.count):
+            table.add_column(Primitive((), (), (bright,)), turned * (chosen @ q[:, bright]))
+            table.add_column(Primitive((), (bright,), ()), turned.conj() * (chosen @ q[:, bright]))
 
     def _add_photon_pairs(self, weights: object, table: _Table) -> None:
         """c†c†cc + 4n c†c + 2n² of every mode, with c = Σ Q b + d and thermal photons n."""
@@ -328,8 +326,10 @@ class Question:
             column = chosen[:, mode]
             if not column.any():
                 continue
-            factors = [(l, self.modes.rotation[mode, l]) for l in range(self.modes.count)]
-            factors = [(l, value) for l, value in factors if value]
+            factors = [
+                (bright, self.modes.rotation[mode, bright]) for bright in range(self.modes.count)
+            ]
+            factors = [(bright, value) for bright, value in factors if value]
             d, n = dark[:, mode], thermal[:, mode]
             for power, scale in ((2, np.ones_like(n)), (1, 4 * n)):
                 if not scale.any():
@@ -407,7 +407,7 @@ def _expanded(
 ) -> Iterator[tuple[tuple[tuple[int, ...], tuple[int, ...]], Array]]:
     """Monomials of (c†)^power c^power with c = Σ Q_l b_l + d, and their coefficients in time."""
     choices: list[tuple[int | None, Array]] = [
-        (l, np.full(len(dark), q, complex)) for l, q in factors
+        (bright, np.full(len(dark), q, complex)) for bright, q in factors
     ]
     if dark.any():
         choices.append((None, dark))

@@ -117,9 +117,7 @@ class QuantumModes:
     def dark_photons(self, elapsed: Array) -> Array:
         """Thermal occupation of δ after some times, (T, M)."""
         damping = 2 * self.rate.real
-        return np.asarray(
-            self.settled + self.excess * np.exp(-np.multiply.outer(elapsed, damping))
-        )
+        return np.asarray(self.settled + self.excess * np.exp(-np.multiply.outer(elapsed, damping)))
 
     def amplitudes(self, forces: Array) -> Array:
         """Largest amplitude of each mode that forces up to `forces` (L,) can drive it to."""

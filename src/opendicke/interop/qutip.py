@@ -7,9 +7,10 @@ reduced these are single spins and all modes: what a user writes down by hand.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce as chained
+from functools import cached_property
+from functools import reduce as chained
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,7 +131,7 @@ def checked_levels(levels: object, space: SpinSpace, modes: QuantumModes) -> tup
     """Fock states of each mode, those suggested where none are given."""
     if levels is None:
         return suggested_levels(space, modes)
-    given = [levels] * modes.count if np.ndim(levels) == 0 else list(levels)  # type: ignore[call-overload]
+    given = list(levels) if isinstance(levels, Iterable) else [levels] * modes.count
     if len(given) != modes.count:
         raise InputError(
             "levels", f"be a number or have one entry per mode ({modes.count})", f"had {len(given)}"
@@ -174,13 +175,11 @@ class FockSpace:
     @cached_property
     def spin_sums(self) -> list[list[Any]]:
         """Sums of X, Y, Z over each part."""
-        count = len(self.space.parts)
         made = []
         for c, part in enumerate(self.space.parts):
             own = SpinSpace((part,), np.zeros(1, int), np.ones(1)).sums[0]
             turned = [sum(self.frame[a, b] * own[b] for b in range(3)) for a in range(3)]
             made.append([self._placed({c: qutip.Qobj(each.tocsr())}) for each in turned])
-            assert count
         return made
 
     @cached_property
@@ -188,28 +187,28 @@ class FockSpace:
         """b of every mode."""
         first = len(self.space.parts)
         return [
-            self._placed({first + l: qutip.destroy(size)}) for l, size in enumerate(self.levels)
+            self._placed({first + mode: qutip.destroy(size)})
+            for mode, size in enumerate(self.levels)
         ]
 
     def _placed(self, factors: dict[int, Any]) -> Any:
         """An operator that acts on some factors only."""
         return qutip.tensor(
-            [factors.get(k, None) or qutip.qeye(size) for k, size in enumerate(self.dims)]
+            [factors.get(k) or qutip.qeye(size) for k, size in enumerate(self.dims)]
         )
 
     def hamiltonian(self) -> Any:
         """H."""
         modes = self.modes
-        total = sum(
-            (part.field * sums[0] for part, sums in zip(self.space.parts, self.spin_sums, strict=True)),
-            start=0 * self.one,
-        )
-        for l, b in enumerate(self.lowering):
-            force = self.force(l)
-            total = total + modes.frequencies[l] * b.dag() * b + force * (b + b.dag())
+        total = 0 * self.one
+        for part, sums in zip(self.space.parts, self.spin_sums, strict=True):
+            total = total + part.field * sums[0]
+        for mode, b in enumerate(self.lowering):
+            force = self.force(mode)
+            total = total + modes.frequencies[mode] * b.dag() * b + force * (b + b.dag())
         if self.problem.strengths is not None:
-            for l, strength in enumerate(self.problem.strengths):
-                total = total - strength * self.force(l, all_columns=True) ** 2
+            for mode, strength in enumerate(self.problem.strengths):
+                total = total - strength * self.force(mode, all_columns=True) ** 2
         return total
 
     @cached_property
@@ -256,8 +255,8 @@ class FockSpace:
         if primitive.spins:
             sums = [self.spin_sums[c][a] for c, a in primitive.spins]
             made = sums[0] if len(sums) == 1 else (sums[0] * sums[1] + sums[1] * sums[0]) / 2
-        created = [self.lowering[l].dag() for l in primitive.created]
-        annihilated = [self.lowering[l] for l in primitive.annihilated]
+        created = [self.lowering[mode].dag() for mode in primitive.created]
+        annihilated = [self.lowering[mode] for mode in primitive.annihilated]
         return chained(lambda a, b: a * b, [*created, *annihilated], made)
 
     def _projector(self, level: int) -> Any:

@@ -31,19 +31,17 @@ def fock_system(
 
     Coherences between different total spins of one collective spin never arise and are left out.
     """
-    kind = DisplacedSpace if displaced else FockSpace
-    fock = kind(problem, space, modes, levels, np.eye(3))
+    fock = fock_space(problem, space, modes, levels, displaced=displaced)
     hamiltonian, jumps, start = fock.hamiltonian(), fock.jumps(), fock.initial()
     operators = [sparse(fock.operator(item)) for item in question.primitives]
     masks = _top(space, levels)
     if start.isket and not jumps:
         return _schroedinger(sparse(hamiltonian), start.full()[:, 0], operators, masks)
     density = start.proj() if start.isket else start
-    generator = sparse(qutip.liouvillian(hamiltonian, jumps))
+    generator, partner = master_equation(sparse(hamiltonian), [sparse(c) for c in jumps])
     vector = density.full().ravel(order="F")
     size = density.shape[0]
     right, left = np.divmod(np.arange(size**2), size)
-    partner = left * size + right
     sector = np.repeat(space.sector, size // space.size)
     inside = np.flatnonzero(sector[left] == sector[right])
     if len(inside) < size**2:
@@ -61,9 +59,34 @@ def fock_system(
     tops = table[count:].tocsr()
 
     def top(state: Array) -> Array:
-        return np.abs(np.asarray((tops @ state).real))
+        return np.asarray(np.abs((tops @ state).real))
 
     return LinearSystem(generator, vector, reading(table[:count].tocsr()), top)
+
+
+def fock_space(
+    problem: Problem,
+    space: SpinSpace,
+    modes: QuantumModes,
+    levels: tuple[int, ...],
+    *,
+    displaced: bool,
+) -> FockSpace:
+    """Operators in a basis that diagonalises Z."""
+    kind = DisplacedSpace if displaced else FockSpace
+    return kind(problem, space, modes, levels, np.eye(3))
+
+
+def master_equation(
+    hamiltonian: sp.csr_array, jumps: list[sp.csr_array]
+) -> tuple[sp.csr_array, Array]:
+    """QuTiP's Liouvillian for columns one after the other, and where the conjugate of each is."""
+    liouvillian = qutip.liouvillian(
+        qutip.Qobj(sp.csr_matrix(hamiltonian)), [qutip.Qobj(sp.csr_matrix(c)) for c in jumps]
+    )
+    size = hamiltonian.shape[0]
+    right, left = np.divmod(np.arange(size**2), size)
+    return sparse(liouvillian), left * size + right
 
 
 def _schroedinger(

@@ -40,7 +40,7 @@ from opendicke.model.checks import Array
 from opendicke.model.collective import SpinSpace
 
 _ABSORBER = 1.0
-_RISE = 3
+_RISE = 4
 """Power of the level at which the absorber rises."""
 
 
@@ -58,6 +58,8 @@ class Hierarchy:
         """s of every mode."""
         self.scale = np.sqrt(modes.thermal + 0.5)
         """ℓ of every mode."""
+        self.absorbing = False
+        """Whether the absorber of any mode exceeds its damping; known with the generator."""
         self.levels = _simplex(2 * modes.count, depth)
         """(m₁, n₁, m₂, n₂, …) of each level, (Q, 2L)."""
         self._weights = (depth + 2) ** np.arange(2 * modes.count)
@@ -96,23 +98,23 @@ class Hierarchy:
         one = sp.eye_array(len(levels), format="csr")
         total = sp.kron(one, -1j * turning, format="csr")
         decay = np.zeros((len(levels), len(left)), complex)
-        for l in range(modes.count):
-            m, n = levels[:, 2 * l], levels[:, 2 * l + 1]
-            force = forces[:, modes.kept[l]]
+        for mode in range(modes.count):
+            m, n = levels[:, 2 * mode], levels[:, 2 * mode + 1]
+            force = forces[:, modes.kept[mode]]
             v, w = force[left], force[right]
-            s, scale = self.order[l], self.scale[l]
-            natural = (m + n) * modes.damping[l] / 2
-            decay -= (natural + 1j * (m - n) * modes.frequencies[l])[:, None]
-            absorber = (
-                _ABSORBER * scale * math.sqrt(self.depth) * ((m + n) / self.depth) ** _RISE
-            )
-            decay -= np.maximum(np.multiply.outer(absorber, np.abs(v - w)) - natural[:, None], 0)
-            up = self._hop({2 * l: 1}, scale * np.sqrt(m + 1.0))
-            up = up + self._hop({2 * l + 1: 1}, scale * np.sqrt(n + 1.0))
+            s, scale = self.order[mode], self.scale[mode]
+            natural = (m + n) * modes.damping[mode] / 2
+            decay -= (natural + 1j * (m - n) * modes.frequencies[mode])[:, None]
+            absorber = _ABSORBER * scale * math.sqrt(self.depth) * ((m + n) / self.depth) ** _RISE
+            besides = np.multiply.outer(absorber, np.abs(v - w)) - natural[:, None]
+            self.absorbing |= bool((besides > 0).any())
+            decay -= np.maximum(besides, 0)
+            up = self._hop({2 * mode: 1}, scale * np.sqrt(m + 1.0))
+            up = up + self._hop({2 * mode + 1: 1}, scale * np.sqrt(n + 1.0))
             total = total + sp.kron(up, _diagonal(-1j * (v - w)), format="csr")
-            down = self._hop({2 * l: -1}, np.sqrt(m) / scale)
+            down = self._hop({2 * mode: -1}, np.sqrt(m) / scale)
             total = total + sp.kron(down, _diagonal(-1j * ((s + 1) * v - s * w)), format="csr")
-            down = self._hop({2 * l + 1: -1}, np.sqrt(n) / scale)
+            down = self._hop({2 * mode + 1: -1}, np.sqrt(n) / scale)
             total = total + sp.kron(down, _diagonal(-1j * (s * v - (s + 1) * w)), format="csr")
         total = total + sp.diags_array(decay.ravel())
         return sp.csr_array(total)
@@ -121,14 +123,14 @@ class Hierarchy:
         """Product of the spins' state and displaced thermal modes."""
         modes, levels = self.modes, self.levels
         column = np.ones(len(levels), complex)
-        for l in range(modes.count):
-            m, n = levels[:, 2 * l], levels[:, 2 * l + 1]
+        for mode in range(modes.count):
+            m, n = levels[:, 2 * mode], levels[:, 2 * mode + 1]
             column *= _initial(
                 m,
                 n,
-                complex(modes.displacement[l]),
-                float(modes.occupation[l] - self.order[l]),
-                float(self.scale[l]),
+                complex(modes.displacement[mode]),
+                float(modes.occupation[mode] - self.order[mode]),
+                float(self.scale[mode]),
             )
         density = self.space.density().toarray()[self.left, self.right]
         return np.outer(column, density).ravel()
@@ -168,9 +170,9 @@ class Hierarchy:
     def _mode_row(self, created: tuple[int, ...], annihilated: tuple[int, ...]) -> sp.csr_array:
         """⟨∏b† ∏b⟩ as levels: N_mn = Σ_k s^k k! C(m,k) C(n,k) Ñ_(m−k)(n−k) for each mode."""
         choices: list[list[tuple[int, int, float]]] = []
-        for l in range(self.modes.count):
-            n, m = created.count(l), annihilated.count(l)
-            s, scale = float(self.order[l]), float(self.scale[l])
+        for mode in range(self.modes.count):
+            n, m = created.count(mode), annihilated.count(mode)
+            s, scale = float(self.order[mode]), float(self.scale[mode])
             own = []
             for k in range(min(m, n) + 1):
                 a, b = m - k, n - k
@@ -189,18 +191,24 @@ class Hierarchy:
     def system(self, question: Question) -> LinearSystem:
         """The equations with what is asked, in real numbers."""
         rows = sp.vstack([self.row(item) for item in question.primitives], format="csr")
-        generator, start, rows = in_real_numbers(
-            self.generator(), self.start(), rows, self.partner
-        )
-        last = np.repeat(self.levels.sum(axis=1) == self.depth, len(self.left))
-        own = self.partner == np.arange(len(last))
-        first = np.arange(len(last)) < self.partner
-        last = np.concatenate([last[own], last[first], last[first]])
+        generator, start, rows = in_real_numbers(self.generator(), self.start(), rows, self.partner)
+        last = self._real(np.repeat(self.levels.sum(axis=1) == self.depth, len(self.left)))
 
         def top(state: Array) -> Array:
             return np.full(self.modes.count, np.abs(state[last]).max(initial=0.0))
 
-        return LinearSystem(generator, start, reading(rows), top)
+        return LinearSystem(generator, start, reading(rows), top, smooth=not self.absorbing)
+
+    def _real(self, labels: Array) -> Array:
+        """Labels of the unknowns, for the real numbers that take their place."""
+        own = self.partner == np.arange(len(labels))
+        first = np.arange(len(labels)) < self.partner
+        return np.concatenate([labels[own], labels[first], labels[first]])
+
+    @property
+    def blocks(self) -> Array:
+        """Combination of total spins of each real unknown: blocks that nothing connects."""
+        return self._real(np.tile(self.space.sector[self.left], len(self.levels)))
 
 
 def _initial(m: Array, n: Array, alpha: complex, excess: float, scale: float) -> Array:

@@ -37,6 +37,8 @@ class LinearSystem:
     """Primitives (P,) of a state (n,), complex."""
     top: Callable[[Array], Array]
     """Weight of a state at the truncation of every mode, (L,)."""
+    smooth: bool = True
+    """Whether errors of the truncation fall geometrically as the cutoff grows."""
 
     @property
     def unknowns(self) -> int:

@@ -73,12 +73,14 @@ def check_along(observables: Sequence[Observable], model: DickeModel, method: st
 
 
 class Bosons(NamedTuple):
-    """Stationary modes: photons and quadrature for the force S on them."""
+    """Stationary modes: photons and quadratures for the force S on them."""
 
     per_square: Array
     """1/|Γ/2 + iω|²: coherent photons for S = 1, (M,)."""
     pull: Array
     """a + a† for S = 1, (M,)."""
+    across: Array
+    """−i(a − a†) for S = 1, (M,)."""
     thermal: Array
     strengths: Array
     """ω/(ω² + Γ²/4), (M,)."""
@@ -89,7 +91,8 @@ class Bosons(NamedTuple):
         size = model.frequencies**2 + model.damping**2 / 4
         per_square = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
         strengths = model.frequencies * per_square
-        return cls(per_square, -2 * strengths, model.stationary_occupation, strengths)
+        across = -model.damping * per_square
+        return cls(per_square, -2 * strengths, across, model.stationary_occupation, strengths)
 
 
 class Readout:
@@ -239,7 +242,9 @@ class Readout:
             case PhotonTerm():
                 return _contracted(bosons.thermal + bosons.per_square * square, term.weights)
             case QuadratureTerm():
-                return _contracted(bosons.pull * force, term.weights)
+                along, across = term.direction
+                pull = along * bosons.pull + across * bosons.across
+                return _contracted(pull * force, term.weights)
             case InteractionTerm():
                 return term.scale * (square @ bosons.pull)
             case IsingTerm():

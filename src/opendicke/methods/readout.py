@@ -111,18 +111,20 @@ class ModeAmplitudes(NamedTuple):
 
 
 class ModeSum(NamedTuple):
-    """Weighted sums over modes of a†a or of a + a†, or each mode."""
+    """Weighted sums over modes of a†a or of a quadrature, or each mode."""
 
     weights: Any
     """(…, M), or None for each mode."""
     amplitudes: ModeAmplitudes
     thermal: Occupation | None
-    """For a†a; None for a + a†."""
+    """For a†a; None for a quadrature."""
+    direction: Any = None
+    """Of a quadrature, (2,): (cos θ, sin θ) of a e^{−iθ} + a† e^{iθ}."""
 
     def __call__(self, moment: Moment) -> Any:
         a = self.amplitudes.at(moment)
         if self.thermal is None:
-            value = 2.0 * a.real
+            value = 2.0 * (self.direction[0] * a.real + self.direction[1] * a.imag)
         else:
             value = a.real**2 + a.imag**2 + self.thermal.at(moment.time)
         return value if self.weights is None else self.weights @ value
@@ -190,9 +192,10 @@ def _contract(term: Term, problem: Problem) -> Any:
             component = component_along(axis, problem)
             return SpinSum(component, _group_weights(np.asarray(weights), component, problem))
         case PhotonTerm(weights) | QuadratureTerm(weights):
-            thermal = _thermal(problem) if isinstance(term, PhotonTerm) else None
             chosen = None if weights is None else np.asarray(weights, float)
-            return ModeSum(chosen, _amplitudes(problem), thermal)
+            if isinstance(term, PhotonTerm):
+                return ModeSum(chosen, _amplitudes(problem), _thermal(problem))
+            return ModeSum(chosen, _amplitudes(problem), None, np.array(term.direction))
         case InteractionTerm(scale):
             return Interaction(np.asarray(scale, float))
         case IsingTerm():

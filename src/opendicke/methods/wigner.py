@@ -245,13 +245,16 @@ class PhotonSum(NamedTuple):
 
 
 class Quadrature(NamedTuple):
-    """a + a† of the modes, or weighted sums of it."""
+    """A quadrature of the modes, or weighted sums of it."""
 
     weights: Any
     modes: Modes
+    direction: Any
+    """(cos θ, sin θ) of a e^{−iθ} + a† e^{iθ}, (2,)."""
 
     def __call__(self, view: View) -> Any:
-        value = 2.0 * self.modes.mean(view).real
+        a = self.modes.mean(view)
+        value = 2.0 * (self.direction[0] * a.real + self.direction[1] * a.imag)
         return value if self.weights is None else jnp.tensordot(self.weights, value, 1)
 
 
@@ -348,7 +351,7 @@ def _contract(term: Term, problem: Problem, classes: Classes) -> Any:
         case PhotonPairTerm(weights):
             return PhotonPairs(_floats(weights), lifted_modes(problem))
         case QuadratureTerm(weights):
-            return Quadrature(_floats(weights), lifted_modes(problem))
+            return Quadrature(_floats(weights), lifted_modes(problem), np.array(term.direction))
         case InteractionTerm(scale):
             return Interaction(np.asarray(scale, float))
         case IsingTerm():

@@ -15,9 +15,10 @@ and the dynamics, which knows sums of spins only, keeps every J apart. A space o
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -231,16 +232,11 @@ class SpinSpace:
             own = [spin_matrices(sector.double) for sector in part.sectors]
             before = sp.eye_array(math.prod(other.size for other in self.parts[:k]))
             after = sp.eye_array(math.prod(other.size for other in self.parts[k + 1 :]))
-            made.append(
-                tuple(
-                    sp.kron(
-                        sp.kron(before, sp.block_diag([each[a] for each in own], format="csr")),
-                        after,
-                        format="csr",
-                    )
-                    for a in range(3)
-                )
+            x, y, z = (
+                sp.csr_array(sp.kron(sp.kron(before, _blocks([m[a] for m in own])), after))
+                for a in range(3)
             )
+            made.append((x, y, z))
         return tuple(made)
 
     @property
@@ -264,6 +260,11 @@ class SpinSpace:
         """The initial density matrix (D, D)."""
         made = sp.csr_array(np.ones((1, 1), complex))
         for part in self.parts:
-            own = sp.block_diag([sector.state for sector in part.sectors], format="csr")
-            made = sp.kron(made, own, format="csr")
+            own = _blocks([sector.state for sector in part.sectors])
+            made = sp.csr_array(sp.kron(made, own))
         return made
+
+
+def _blocks(matrices: Sequence[Any]) -> sp.csr_array:
+    """Matrices along the diagonal."""
+    return sp.csr_array(sp.block_diag(matrices, format="csr"))

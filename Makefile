@@ -47,6 +47,8 @@ figures: $(READY)
 	$(BIN)/opendicke run examples/cooling.toml --overwrite --figure docs/_static/cooling.png
 	$(BIN)/opendicke run examples/memory.toml --overwrite --figure docs/_static/memory.png
 	$(BIN)/opendicke paper carollo2021 --overwrite
+	$(BIN)/opendicke paper fiorelli2020 --overwrite
+	cp results/fiorelli2020/fig2a_inset.png docs/_static/fiorelli2020_fig2a_inset.png
 	for name in fig3a kick finite diagram; do \
 		cp results/carollo2021/$$name.png docs/_static/carollo2021_$$name.png; done
 

@@ -7,10 +7,12 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from opendicke.comparing import compare
     from opendicke.errors import InputError, StoreError, ValidityError, ValidityWarning
     from opendicke.experiment.experiment import Experiment
     from opendicke.experiment.phase_diagram import phase_diagram
     from opendicke.experiment.run import run
+    from opendicke.interop.qutip import to_qutip
     from opendicke.measure.moments import JointMoments, Moments
     from opendicke.measure.observables import find_observables, known_observables, observable
     from opendicke.measure.terms import (
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
         SpinTerm,
     )
     from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo
+    from opendicke.methods.lindblad import Lindblad
     from opendicke.methods.mean_field import MeanField
+    from opendicke.methods.quantum_jumps import QuantumJumps
     from opendicke.methods.rate_equation import RateEquation
     from opendicke.methods.truncated_wigner import TruncatedWigner
     from opendicke.model.configurations import (
@@ -93,6 +97,7 @@ if TYPE_CHECKING:
         kept_patterns,
         retrieval_growth,
     )
+    from opendicke.results.comparison import comparison_table
     from opendicke.results.store import load, save
     from opendicke.solving import assess, solve, stationary, trajectories
 
@@ -121,8 +126,8 @@ _HOME = {
     "JointMoments": "measure.moments",
     "KeptPatterns": "physics.windows",
     "KineticMonteCarlo": "methods.kinetic_monte_carlo",
-    "MeanField": "methods.mean_field",
     "Lindblad": "methods.lindblad",
+    "MeanField": "methods.mean_field",
     "Moments": "measure.moments",
     "Motion": "physics.motion",
     "PhotonPairTerm": "measure.terms",
@@ -131,6 +136,7 @@ _HOME = {
     "Problem": "model.reduce",
     "ProductState": "model.state",
     "QuadratureTerm": "measure.terms",
+    "QuantumJumps": "methods.quantum_jumps",
     "RandomDicke": "model.disorder",
     "RateEquation": "methods.rate_equation",
     "Spectrum": "physics.stability",
@@ -149,6 +155,8 @@ _HOME = {
     "coherence": "physics.coherence",
     "coherence_rates": "physics.coherence_times",
     "coherence_times": "physics.coherence_times",
+    "compare": "comparing",
+    "comparison_table": "results.comparison",
     "configuration_index": "model.configurations",
     "configuration_rates": "physics.configuration_rates",
     "configurations": "model.configurations",

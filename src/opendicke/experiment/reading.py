@@ -21,7 +21,9 @@ from opendicke.experiment.tables import (
 )
 from opendicke.methods.base import AbstractMethod
 from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo
+from opendicke.methods.lindblad import Lindblad
 from opendicke.methods.mean_field import MeanField
+from opendicke.methods.quantum_jumps import QuantumJumps
 from opendicke.methods.rate_equation import RateEquation
 from opendicke.methods.truncated_wigner import TruncatedWigner
 from opendicke.model import couplings as distributions
@@ -36,6 +38,8 @@ _KINDS: tuple[type[AbstractMethod], ...] = (
     TruncatedWigner,
     RateEquation,
     KineticMonteCarlo,
+    Lindblad,
+    QuantumJumps,
 )
 METHODS = {kind.kind: kind for kind in _KINDS}
 """Methods by their name in experiment files."""

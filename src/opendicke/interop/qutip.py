@@ -112,9 +112,15 @@ def to_qutip(
         else observables
     )
     fock = FockSpace(problem, space, modes, chosen, problem.model.frame())
-    return QutipProblem(
-        fock.hamiltonian(), fock.jumps(), dict(_operators(fock, asked)), fock.initial()
-    )
+    with exactly():
+        return QutipProblem(
+            fock.hamiltonian(), fock.jumps(), dict(_operators(fock, asked)), fock.initial()
+        )
+
+
+def exactly() -> Any:
+    """QuTiP drops entries below 1e-12, whatever the unit of energy: here it keeps them."""
+    return qutip.CoreOptions(auto_tidyup=False)
 
 
 def check_finite(model: object, who: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,23 @@ class PhotonTerm:
 
 @dataclass(frozen=True, eq=False)
 class QuadratureTerm:
-    r""":math:`\sum_\lambda w_\lambda (a_\lambda + a^\dagger_\lambda)`; weights (…, M) or None."""
+    r""":math:`\sum_\lambda w_\lambda (a_\lambda e^{-i\theta} + a^\dagger_\lambda e^{i\theta})`;
+    weights (…, M) or None: each.
+
+    `angle` is :math:`\theta`, in radians: 0 gives :math:`a + a^\dagger`, π/2 gives
+    :math:`-i(a - a^\dagger)`, so that both together give the complex amplitude.
+    """
 
     weights: Any = None
+    angle: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "angle", real("angle", self.angle))
+
+    @property
+    def direction(self) -> tuple[float, float]:
+        """(cos θ, sin θ): twice its product with (Re a, Im a) is the value for an amplitude a."""
+        return math.cos(self.angle), math.sin(self.angle)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,12 @@ def plans(space: SpinSpace, modes: QuantumModes, span: float, tolerance: float) 
     return sorted(made, key=lambda plan: plan.expected.seconds)
 
 
+def _sizes(space: SpinSpace) -> tuple[float, float]:
+    """States and entries of the density matrix, at most 1e100."""
+    states, pairs = space.most
+    return float(min(states, 10**100)), float(min(pairs, 10**100))
+
+
 def _largest_forces(space: SpinSpace, modes: QuantumModes) -> Array:
     rows = np.stack([part.couplings[modes.kept] for part in space.parts])
     return np.asarray(space.counts @ np.abs(rows))
@@ -101,7 +107,7 @@ def _needed(amplitude: Array, thermal: Array, tolerance: float) -> tuple[int, ..
 
 
 def _fock(space: SpinSpace, modes: QuantumModes, span: float, tolerance: float) -> Plan:
-    states, pairs = space.most
+    states, pairs = _sizes(space)
     forces, pure = _largest_forces(space, modes), is_pure(space, modes)
     first = _needed(0.7 * modes.amplitudes(forces), _thermal(modes), tolerance)
 
@@ -122,7 +128,7 @@ def _fock(space: SpinSpace, modes: QuantumModes, span: float, tolerance: float) 
 
 
 def _displaced(space: SpinSpace, modes: QuantumModes, span: float, tolerance: float) -> Plan:
-    states, pairs = space.most
+    states, pairs = _sizes(space)
     rate = np.abs(modes.damping / 2 + 1j * modes.frequencies)
     flips = np.stack([np.abs(part.couplings[modes.kept]) for part in space.parts]).max(axis=0)
     # The start is displaced by as much as the forces of one typical configuration.
@@ -154,7 +160,7 @@ def _displaced(space: SpinSpace, modes: QuantumModes, span: float, tolerance: fl
 
 
 def _hierarchy(space: SpinSpace, modes: QuantumModes, span: float, tolerance: float) -> Plan:
-    _, pairs = space.most
+    _, pairs = _sizes(space)
     forces = _largest_forces(space, modes)
     rate = np.abs(modes.damping / 2 + 1j * modes.frequencies)
     reach = 2 * forces * np.sqrt(2 * modes.thermal + 1) / rate
@@ -165,7 +171,7 @@ def _hierarchy(space: SpinSpace, modes: QuantumModes, span: float, tolerance: fl
     scale = np.sqrt(modes.thermal + 0.5)
 
     def cost(depth: tuple[int, ...]) -> Cost:
-        levels = level_count(modes.count, depth[0])
+        levels = float(min(level_count(modes.count, depth[0]), 10**100))
         unknowns = float(pairs * levels)
         each = 2 + 4 * modes.count + 4 * _parts(space)
         norm = depth[0] * float(rate.max(initial=0.0)) + 2 * _field(space)

@@ -301,11 +301,13 @@ def _balance_of_hierarchy(task: Task, hierarchy: Hierarchy) -> _Balance:
 
 def _balance_in_fock_space(task: Task, way: str, levels: tuple[int, ...]) -> _Balance:
     """The same in Fock space, one combination of total spins after the other."""
+    from opendicke.interop.qutip import exactly
     from opendicke.methods.fock_system import fock_space, master_equation, sparse
 
     fock = fock_space(task.problem, task.space, task.modes, levels, displaced=way == "displaced")
-    hamiltonian, jumps = sparse(fock.hamiltonian()), [sparse(c) for c in fock.jumps()]
-    operators = [sparse(fock.operator(item)) for item in task.question.primitives]
+    with exactly():
+        hamiltonian, jumps = sparse(fock.hamiltonian()), [sparse(c) for c in fock.jumps()]
+        operators = [sparse(fock.operator(item)) for item in task.question.primitives]
     sector = np.repeat(task.space.sector, hamiltonian.shape[0] // task.space.size)
     weights = task.space.density().diagonal().real
     values = np.zeros(len(operators), complex)

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from opendicke.interop.displaced import DisplacedSpace
 from opendicke.interop.primitives import Question
 from opendicke.interop.quantum_modes import QuantumModes
-from opendicke.interop.qutip import FockSpace
+from opendicke.interop.qutip import FockSpace, exactly
 from opendicke.methods.linear_system import LinearSystem, in_real_numbers, reading
 from opendicke.model.checks import Array
 from opendicke.model.collective import SpinSpace
@@ -32,8 +32,9 @@ def fock_system(
     Coherences between different total spins of one collective spin never arise and are left out.
     """
     fock = fock_space(problem, space, modes, levels, displaced=displaced)
-    hamiltonian, jumps, start = fock.hamiltonian(), fock.jumps(), fock.initial()
-    operators = [sparse(fock.operator(item)) for item in question.primitives]
+    with exactly():
+        hamiltonian, jumps, start = fock.hamiltonian(), fock.jumps(), fock.initial()
+        operators = [sparse(fock.operator(item)) for item in question.primitives]
     masks = _top(space, levels)
     if start.isket and not jumps:
         return _schroedinger(sparse(hamiltonian), start.full()[:, 0], operators, masks)
@@ -81,9 +82,10 @@ def master_equation(
     hamiltonian: sp.csr_array, jumps: list[sp.csr_array]
 ) -> tuple[sp.csr_array, Array]:
     """QuTiP's Liouvillian for columns one after the other, and where the conjugate of each is."""
-    liouvillian = qutip.liouvillian(
-        qutip.Qobj(sp.csr_matrix(hamiltonian)), [qutip.Qobj(sp.csr_matrix(c)) for c in jumps]
-    )
+    with exactly():
+        liouvillian = qutip.liouvillian(
+            qutip.Qobj(sp.csr_matrix(hamiltonian)), [qutip.Qobj(sp.csr_matrix(c)) for c in jumps]
+        )
     size = hamiltonian.shape[0]
     right, left = np.divmod(np.arange(size**2), size)
     return sparse(liouvillian), left * size + right

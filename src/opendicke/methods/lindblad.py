@@ -100,8 +100,8 @@ class Lindblad(AbstractMethod):
                 "model",
                 f"fit the memory of this machine ({most / 1e9:.3g} GB) for "
                 f"{type(self).__name__}, after all reductions",
-                f"has {states} states of spins and {task.modes.count} coupled modes, which take "
-                f"{cost.unknowns:.3g} numbers and about {cost.memory / 1e9:.3g} GB "
+                f"has {states if states < 10**9 else _rounded(states)} states of spins and {task.modes.count} coupled modes, which take "
+                f"{cost.unknowns:.3g} numbers and about {min(cost.memory, 1e300) / 1e9:.3g} GB "
                 f'(way "{smallest.way}", cutoff {written(smallest.cutoff)})',
             )
 
@@ -174,6 +174,11 @@ class Lindblad(AbstractMethod):
         if self.cutoff is None:
             return made
         return [_with_cutoff(made[0], self.cutoff, task.modes.count)]
+
+
+def _rounded(number: int) -> str:
+    """A large integer as a power of ten."""
+    return f"about 10^{len(str(number)) - 1}"
 
 
 def _check_unique(task: Task, chosen: bool) -> None:

@@ -186,7 +186,7 @@ def judged(model: DickeModel, exits: Exits) -> Judgement:
         reason = (
             f"{frozen} of {model.spins} spins have the couplings of another up to a common sign, "
             "and flipping both keeps a coherence that never decays, so that probabilities alone "
-            "do not close (errors of .075 in probability where two spins are alike); "
+            "do not close (errors of .08 in probability where two spins are alike); "
             'validity="ignore" simulates the classical rate dynamics'
         )
         return Judgement(Verdict.INVALID, reason, 0.0, math.inf)

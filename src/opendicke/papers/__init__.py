@@ -10,7 +10,10 @@ from opendicke.errors import InputError, nearest
 if TYPE_CHECKING:
     from opendicke.papers.catalogue import Paper
 
-_HOME = {"carollo2021": "opendicke.papers.carollo2021"}
+_HOME = {
+    "carollo2021": "opendicke.papers.carollo2021",
+    "fiorelli2020": "opendicke.papers.fiorelli2020",
+}
 
 
 def known_papers() -> tuple[str, ...]:

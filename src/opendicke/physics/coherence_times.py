@@ -155,8 +155,8 @@ def validity(
     lose its coherence before the field turns it. Second, and not in the paper, coherence between
     configurations that differ by *two* flips must decay faster than rates act, :math:`\Lambda_{ij}
     \gg W`. For two spins and one mode with ω = gain = 1, loss = 11, h = 0.1, exact evolution
-    deviates from the rate equation by at most .075 in probability for g = (3, 3), where Λ/W = 0;
-    by .018 for (3, 2.8), 7; by .0099 for (2, −1.5), 19; by .0046 for (3, 2.5), 38.
+    deviates from the rate equation by at most .081 in probability for g = (3, 3), where Λ/W = 0;
+    by .019 for (3, 2.8), 7; by .0099 for (2, −1.5), 19; by .0046 for (3, 2.5), 38.
 
     Parameters
     ----------

@@ -6,14 +6,18 @@ from typing import Any
 
 import xarray as xr
 
+from opendicke.plots.comparison import plot_comparison
 from opendicke.plots.curves import curves
 from opendicke.plots.energy import energies, shows_energies
 from opendicke.plots.phase_diagram import is_phase_diagram, phase_diagram
 from opendicke.plots.retrieval import retrieval, shows_retrieval
+from opendicke.results.comparison import is_comparison
 
 
 def overview(dataset: xr.Dataset) -> Any:
-    """The figure of a phase diagram, a memory or a cooling where there is one, else curves."""
+    """The figure of a comparison, a phase diagram, a memory or a cooling, else curves."""
+    if is_comparison(dataset):
+        return plot_comparison(dataset)
     if is_phase_diagram(dataset):
         return phase_diagram(dataset)
     if shows_energies(dataset):

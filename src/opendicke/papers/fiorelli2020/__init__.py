@@ -1,0 +1,31 @@
+"""fiorelli2020: spins strongly coupled to a damped mode flip at rates; where these rates hold."""
+
+from __future__ import annotations
+
+from opendicke.papers.catalogue import Figure, Paper, later
+from opendicke.papers.fiorelli2020.scales import SCALES
+
+_ROOM = "opendicke.papers.fiorelli2020"
+# Name, title, and the module that computes it. All figures are drawn by the module `figures`.
+_FIGURES = (("fig2a_inset", "Two spins: exact dynamics and rate equation", "two_spins"),)
+
+PAPER = Paper(
+    name="fiorelli2020",
+    title="Strongly coupled disordered dissipative spin-boson systems",
+    reference=(
+        "E. Fiorelli, P. Rotondo, F. Carollo, M. Marcuzzi and I. Lesanovsky, *Dynamics of strongly "
+        "coupled disordered dissipative spin-boson systems*, Phys. Rev. Research **2**, 013198 "
+        "(2020), arXiv:1904.13181"
+    ),
+    scales=SCALES,
+    figures=tuple(
+        Figure(
+            name,
+            title,
+            make=later(f"{_ROOM}.{module}", f"make_{name}"),
+            draw=later(f"{_ROOM}.figures", f"draw_{name}"),
+        )
+        for name, title, module in _FIGURES
+    ),
+    claims=later(f"{_ROOM}.claims", "claims"),
+)

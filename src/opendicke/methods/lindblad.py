@@ -96,11 +96,12 @@ class Lindblad(AbstractMethod):
         cost, most = smallest.cost(smallest.cutoff), machine_memory()
         if cost.memory > most:
             states, _ = task.space.most
+            told = str(states) if states < 10**9 else _rounded(states)
             raise InputError(
                 "model",
                 f"fit the memory of this machine ({most / 1e9:.3g} GB) for "
                 f"{type(self).__name__}, after all reductions",
-                f"has {states if states < 10**9 else _rounded(states)} states of spins and {task.modes.count} coupled modes, which take "
+                f"has {told} states of spins and {task.modes.count} coupled modes, which take "
                 f"{cost.unknowns:.3g} numbers and about {min(cost.memory, 1e300) / 1e9:.3g} GB "
                 f'(way "{smallest.way}", cutoff {written(smallest.cutoff)})',
             )

@@ -2,7 +2,8 @@ r"""Linear equations of motion with constant coefficients, for exact methods.
 
 A state vector, a density matrix or a hierarchy of them is one vector v with
 :math:`\dot v = Av`. The exponential acts on it in steps of its Taylor series, of a length that the
-norm of A sets (Al-Mohy and Higham, SIAM J. Sci. Comput. 33 (2011) 488): the error is that of
+norm of A sets (Al-Mohy and Higham, SIAM J. Sci. Comput. 33 (2011) 488), or, where times are long
+and the system small, in a Krylov space of inverses (`rational_krylov`): the error is that of
 rounding; it is measured all the same. SciPy's ``expm_multiply`` does the same with norms taken
 after every product, which for the few hundred unknowns of a hierarchy is most of its time.
 """
@@ -17,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from opendicke.methods.rational_krylov import exponentials
 from opendicke.model.checks import Array
 
 _STEP = 12.0
@@ -24,6 +26,14 @@ _STEP = 12.0
 _HIGHEST = 100
 """Terms of the series, at most; 60 bring 12^k/k! below rounding."""
 _ROUNDING = 1e-17
+_SMALL = 6000
+"""Unknowns up to which a factorisation is cheap."""
+_STIFF = 1000.0
+"""Norm × time above which it pays, and twice the unknowns."""
+_AHEAD = 8.0
+"""One factorisation serves times up to this many times the first."""
+_AT_ONCE = 1 << 23
+"""Numbers of states that are held at a time, at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +97,39 @@ def _states(system: LinearSystem, elapsed: Array, halved: bool) -> Iterator[Arra
     shift = system.generator.trace() / size
     shifted = (system.generator - shift * sp.eye_array(size, format="csr")).tocsr()
     norm = _norm(shifted)
-    state, at = system.start, 0.0
-    for time in elapsed:
-        span = float(time) - at
-        if span > 0:
-            steps = math.ceil(norm * span / _STEP) or 1
-            steps *= 2 if halved else 1
-            growth = np.exp(shift * span / steps)
-            for _ in range(steps):
-                state = _taylor(shifted, state, span / steps) * growth
-        at = float(time)
-        yield state
+    state, at, number = system.start, 0.0, 0
+    stiff = size <= _SMALL
+    while number < len(elapsed):
+        span = float(elapsed[number]) - at
+        if span == 0:
+            yield state
+            number += 1
+            continue
+        # Times ahead that one space of inverses covers.
+        reach = max(_AHEAD * span, at)
+        count = int(np.searchsorted(elapsed[number:] - at, reach * (1 + 1e-9), side="right"))
+        count = max(1, min(count, _AT_ONCE // size))
+        ahead = elapsed[number : number + count] - at
+        made = None
+        if stiff and norm * float(ahead[-1]) > max(_STIFF, 2.0 * size):
+            made = exponentials(system.generator, state, ahead, finer=halved)
+            stiff = made is not None
+        if made is None:
+            made = _stepped(shifted, shift, norm, state, span, halved)[None]
+        yield from made
+        state, at = made[-1], float(elapsed[number + len(made) - 1])
+        number += len(made)
+
+
+def _stepped(
+    shifted: sp.csr_array, shift: complex, norm: float, state: Array, span: float, halved: bool
+) -> Array:
+    """exp(span A) v in steps of the Taylor series."""
+    steps = (math.ceil(norm * span / _STEP) or 1) * (2 if halved else 1)
+    growth = np.exp(shift * span / steps)
+    for _ in range(steps):
+        state = _taylor(shifted, state, span / steps) * growth
+    return state
 
 
 def _taylor(generator: sp.csr_array, state: Array, step: float) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import diagram
+import exact
 import kinetic_monte_carlo
 import master_equation
 import rates
@@ -25,6 +26,7 @@ def main() -> None:
         rates,
         master_equation,
         kinetic_monte_carlo,
+        exact,
     ):
         for row in part.rows():
             print(row, flush=True)

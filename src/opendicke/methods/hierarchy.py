@@ -195,7 +195,8 @@ class Hierarchy:
         last = self._real(np.repeat(self.levels.sum(axis=1) == self.depth, len(self.left)))
 
         def top(state: Array) -> Array:
-            return np.full(self.modes.count, np.abs(state[last]).max(initial=0.0))
+            share = np.abs(state[last]).max(initial=0.0) / np.abs(state).max()
+            return np.full(self.modes.count, share)
 
         return LinearSystem(generator, start, reading(rows), top, smooth=not self.absorbing)
 

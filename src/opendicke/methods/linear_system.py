@@ -46,7 +46,8 @@ class LinearSystem:
     read: Callable[[Array], Array]
     """Primitives (P,) of a state (n,), complex."""
     top: Callable[[Array], Array]
-    """Weight of a state at the truncation of every mode, (L,)."""
+    """Weight of a state at the truncation of every mode, (L,): a probability in Fock space, of a
+    hierarchy the largest entry of the last level relative to the largest of all."""
     smooth: bool = True
     """Whether errors of the truncation fall geometrically as the cutoff grows."""
 

@@ -100,3 +100,10 @@ def test_what_does_not_fit_is_said_before_it_is_built() -> None:
     with pytest.raises(od.InputError) as caught:
         ask(model)
     assert "4194304 states of spins and 2 coupled modes" in str(caught.value)
+
+
+def test_a_large_mixed_spin_is_refused_at_once() -> None:
+    """Its total spins are counted, not made."""
+    model = od.DickeModel(np.full((20_000, 1), 0.01), 1.0, loss=1.0, field=0.3)
+    with pytest.raises(od.InputError, match="GB"):
+        ask(model, od.ProductState.bloch([0.3, 0.0, 0.4]))

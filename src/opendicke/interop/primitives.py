@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from scipy.special import gammaln
 
 from opendicke.interop.quantum_modes import QuantumModes
-from opendicke.measure.observables import Observable
+from opendicke.measure.observables import Observable, energy_labels
 from opendicke.measure.terms import (
     CorrelationTerm,
     EntropyTerm,
@@ -145,21 +145,7 @@ class Question:
 
     def labels(self) -> dict[str, tuple[tuple[str, ...], Array]]:
         """The energies of intervals of the Ising energy, and the lowest."""
-        counts = {
-            term.bins
-            for item in self.observables
-            for term in item.terms(self.problem.model)
-            if isinstance(term, IsingDistributionTerm) and item.dims == ("energy_bin",)
-        }
-        if len(counts) != 1:
-            return {}
-        bins = self._energy_bins(counts.pop())
-        made: dict[str, tuple[tuple[str, ...], Array]] = {
-            "bin_energy": (("energy_bin",), bins.centres)
-        }
-        if bins.exact:
-            made["lowest_energy"] = ((), np.array(bins.lowest))
-        return made
+        return energy_labels(self.observables, self.problem.model, self._energy_bins)
 
     # --- terms -----------------------------------------------------------------------------------
 

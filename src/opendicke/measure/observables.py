@@ -35,6 +35,7 @@ from opendicke.measure.terms import (
 from opendicke.model.checks import Array, choice, numeric_array
 from opendicke.model.configurations import check_enumerable
 from opendicke.model.dicke import AXES, DickeModel
+from opendicke.model.energies import EnergyBins
 from opendicke.model.ising import IsingModel
 
 Builder = Callable[[Any], Any]
@@ -197,6 +198,27 @@ class Observable:
                 f"had shape {weights.shape}",
             )
         return tuple(weights.shape[:-1])
+
+
+def energy_labels(
+    observables: Iterable[Observable],
+    model: DickeModel | IsingModel,
+    bins_of: Callable[[int], EnergyBins],
+) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """What belongs to a dataset besides: the energies of its intervals, and the lowest."""
+    counts = {
+        term.bins
+        for item in observables
+        for term in item.terms(model)
+        if isinstance(term, IsingDistributionTerm) and item.dims == ("energy_bin",)
+    }
+    if len(counts) != 1:
+        return {}
+    bins = bins_of(counts.pop())
+    made: dict[str, tuple[tuple[str, ...], Array]] = {"bin_energy": (("energy_bin",), bins.centres)}
+    if bins.exact:
+        made["lowest_energy"] = ((), np.array(bins.lowest))
+    return made
 
 
 _registry: dict[str, Observable] = {}

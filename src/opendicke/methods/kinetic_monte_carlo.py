@@ -203,21 +203,9 @@ class KineticMonteCarlo(AbstractMethod):
         extent = self.extent(problem.state)
         size = run.block_size(extent.most)
         gathered = gather(run.statistics, self.extent(problem.state, size), report, at_once=cores())
-        numerics = run.numerics | {
-            "block": size,
-            "trajectories": gathered.trajectories,
-            "largest_stderr": gathered.worst.error,
-            "largest_stderr_of": gathered.worst.observable,
-            "largest_stderr_at": float(times[gathered.worst.place[0]]),
-        }
-        status, message = Status.OK, ""
-        if not gathered.reached:
-            status = Status.NOT_CONVERGED
-            message = (
-                f"after {gathered.trajectories} trajectories the standard error is "
-                f"{gathered.worst.error:.2g} for {gathered.worst.described(times)}, above the "
-                f"target {self.target_stderr:.2g}"
-            )
+        numerics = run.numerics | {"block": size} | gathered.numerics(times)
+        message = gathered.missed(times, self.target_stderr)
+        status = Status.NOT_CONVERGED if message else Status.OK
         return Raw(gathered.values, status, message, numerics, run.labels)
 
 

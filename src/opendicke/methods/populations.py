@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import entr
 
 from opendicke.errors import InputError
-from opendicke.measure.observables import Observable
+from opendicke.measure.observables import Observable, energy_labels
 from opendicke.measure.terms import (
     CorrelationTerm,
     EntropyTerm,
@@ -118,21 +118,7 @@ class Readout:
 
     def labels(self) -> dict[str, tuple[tuple[str, ...], Array]]:
         """What belongs to a dataset besides: the energies of its intervals, and the lowest."""
-        counts = {
-            term.bins
-            for item in self.observables
-            for term in item.terms(self.model)
-            if isinstance(term, IsingDistributionTerm) and item.dims == ("energy_bin",)
-        }
-        if len(counts) != 1:
-            return {}
-        bins = self.bins(counts.pop())
-        made: dict[str, tuple[tuple[str, ...], Array]] = {
-            "bin_energy": (("energy_bin",), bins.centres)
-        }
-        if bins.exact:
-            made["lowest_energy"] = ((), np.array(bins.lowest))
-        return made
+        return energy_labels(self.observables, self.model, self.bins)
 
     def values(self, configurations: Array) -> dict[str, Array]:
         """Of single configurations (n, N): by observable (parts, n, …), or (n, …) of one part."""

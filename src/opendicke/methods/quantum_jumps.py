@@ -239,14 +239,12 @@ class QuantumJumps(AbstractMethod):
             "estimated_error": float(np.nansum([choice.truncation, choice.integration])),
             "top_level_weight": totals.top,
             "initial_weight_lost": totals.lost,
-            "trajectories": 1 if chosen.deterministic else gathered.trajectories,
             "jumps": totals.jumps,
             "pilots": choice.pilots,
             "block": block,
-            "largest_stderr": gathered.worst.error,
-            "largest_stderr_of": gathered.worst.observable,
-            "largest_stderr_at": float(times[gathered.worst.place[0]]),
-        }
+        } | gathered.numerics(times)
+        if chosen.deterministic:
+            numerics["trajectories"] = 1
         status, message = self._status(choice, gathered, totals, times)
         return Raw(gathered.values, status, message, numerics, question.labels())
 
@@ -286,14 +284,8 @@ class QuantumJumps(AbstractMethod):
                 return Status.NOT_CONVERGED, (
                     f"{what} {weight:.2g}, above the tolerance {self.tolerance:.2g}"
                 )
-        if not gathered.reached:
-            return (
-                Status.NOT_CONVERGED,
-                f"after {gathered.trajectories} trajectories the standard error is {sampling:.2g} "
-                f"for {gathered.worst.described(times)}, above the target "
-                f"{self.target_stderr:.2g}",
-            )
-        return Status.OK, choice.reason
+        missed = gathered.missed(times, self.target_stderr)
+        return (Status.NOT_CONVERGED, missed) if missed else (Status.OK, choice.reason)
 
 
 class _Totals:

@@ -122,6 +122,24 @@ class Gathered(NamedTuple):
     reached: bool
     """Whether the target was reached; true where there is none."""
 
+    def numerics(self, times: Array) -> dict[str, Any]:
+        """How many trajectories, and the largest error."""
+        return {
+            "trajectories": self.trajectories,
+            "largest_stderr": self.worst.error,
+            "largest_stderr_of": self.worst.observable,
+            "largest_stderr_at": float(times[self.worst.place[0]]),
+        }
+
+    def missed(self, times: Array, target: float | None) -> str:
+        """What to say of a target that was not reached, or nothing."""
+        if self.reached or target is None:
+            return ""
+        return (
+            f"after {self.trajectories} trajectories the standard error is {self.worst.error:.2g} "
+            f"for {self.worst.described(times)}, above the target {target:.2g}"
+        )
+
 
 def gather(block: Block, extent: Extent, report: Progress, at_once: int | None = None) -> Gathered:
     """Make trajectories until there are enough of them.

@@ -276,12 +276,7 @@ class TruncatedWigner(AbstractMethod):
             self.extent(problem.state, trajectories.numerics.block),
             lambda share, text: report(begun + (1 - begun) * share, text),
         )
-        numerics = self._numerics(trajectories, choice) | {
-            "trajectories": gathered.trajectories,
-            "largest_stderr": gathered.worst.error,
-            "largest_stderr_of": gathered.worst.observable,
-            "largest_stderr_at": float(times[gathered.worst.place[0]]),
-        }
+        numerics = self._numerics(trajectories, choice) | gathered.numerics(times)
         status, message = self._status(choice, gathered, times)
         return Raw(gathered.values, status, message, numerics)
 
@@ -308,14 +303,8 @@ class TruncatedWigner(AbstractMethod):
                 f"tolerance {self.tolerance:.2g} and the standard error {sampling:.2g}: "
                 f"{choice.reason}",
             )
-        if not gathered.reached:
-            return (
-                Status.NOT_CONVERGED,
-                f"after {gathered.trajectories} trajectories the standard error is {sampling:.2g} "
-                f"for {gathered.worst.described(times)}, above the target "
-                f"{self.target_stderr:.2g}",
-            )
-        return Status.OK, choice.reason
+        missed = gathered.missed(times, self.target_stderr)
+        return (Status.NOT_CONVERGED, missed) if missed else (Status.OK, choice.reason)
 
 
 _MOST_STEPS = 10**7

@@ -55,11 +55,16 @@ class CollectiveSpin:
     bloch: Array
     """Of each of its spins, (3,)."""
 
+    @property
+    def pure(self) -> bool:
+        """Whether its state is a vector."""
+        return float(np.linalg.norm(self.bloch)) >= 1 - _PURE
+
     @cached_property
     def sectors(self) -> tuple[Sector, ...]:
         """Total spins that occur, from the largest down."""
         length = float(np.linalg.norm(self.bloch))
-        if length >= 1 - _PURE:
+        if self.pure:
             vector = coherent_spin(self.count, self.bloch / length)
             return (Sector(self.count, np.outer(vector, vector.conj()), vector),)
         found = []
@@ -77,7 +82,7 @@ class CollectiveSpin:
     @property
     def most(self) -> tuple[int, int]:
         """States, and entries of the density matrix, at most; known without making any."""
-        if np.linalg.norm(self.bloch) >= 1 - _PURE:
+        if self.pure:
             return self.count + 1, (self.count + 1) ** 2
         sizes = range(self.count + 1, 0, -2)
         return sum(sizes), sum(size**2 for size in sizes)
@@ -193,7 +198,7 @@ class SpinSpace:
     @property
     def pure(self) -> bool:
         """Whether the initial state is a vector."""
-        return all(part.sectors[0].vector is not None for part in self.parts)
+        return all(part.pure for part in self.parts)
 
     @cached_property
     def sector(self) -> Array:

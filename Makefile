@@ -49,7 +49,7 @@ figures: $(READY)
 	$(BIN)/opendicke paper carollo2021 --overwrite
 	$(BIN)/opendicke paper fiorelli2020 --overwrite
 	cp results/fiorelli2020/fig2a_inset.png docs/_static/fiorelli2020_fig2a_inset.png
-	for name in fig3a kick finite diagram; do \
+	for name in fig3a kick finite diagram theorem; do \
 		cp results/carollo2021/$$name.png docs/_static/carollo2021_$$name.png; done
 
 docs: $(READY)

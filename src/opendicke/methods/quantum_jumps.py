@@ -45,7 +45,7 @@ class QuantumJumps(AbstractMethod):
     Between jumps a trajectory follows
 
     .. math::
-        i\,\partial_t|\psi\rangle = \Big(H - \tfrac i2\sum_k c_k^\dagger c_k\Big)|\psi\rangle,
+        i\,\partial_t|\psi\rangle = (H - \tfrac i2\sum_k c_k^\dagger c_k)|\psi\rangle,
         \qquad c_k \in \{\sqrt{\mathrm{loss}_\lambda}\,a_\lambda,\
         \sqrt{\mathrm{gain}_\lambda}\,a_\lambda^\dagger\},
 

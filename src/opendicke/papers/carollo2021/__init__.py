@@ -18,6 +18,7 @@ _FIGURES = (
     ("finite", "Finite numbers of spins", "experiments"),
     ("basin", "Flipped spins: kept, not corrected", "experiments"),
     ("diagram", "Phase diagrams", "diagrams"),
+    ("theorem", "Deviation of exact dynamics from mean field", "theorem"),
 )
 
 PAPER = Paper(

@@ -13,6 +13,7 @@ import xarray as xr
 from opendicke.papers.carollo2021.finite_figures import draw_basin, draw_finite
 from opendicke.papers.carollo2021.mapping_figures import draw_mapping
 from opendicke.papers.carollo2021.stability_figures import draw_diagram, draw_kick, draw_windows
+from opendicke.papers.carollo2021.theorem_figures import draw_theorem
 from opendicke.physics.retrieval import critical_coupling, retrieval_occupation, retrieval_overlap
 from opendicke.physics.windows import instability_windows
 from opendicke.plots.style import COLORS, style
@@ -27,6 +28,7 @@ __all__ = [
     "draw_figS2",
     "draw_finite",
     "draw_kick",
+    "draw_theorem",
     "draw_windows",
 ]
 

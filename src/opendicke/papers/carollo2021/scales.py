@@ -47,6 +47,34 @@ def _dynamics(ratios: list[float], longest: float, change: float = 1e-4) -> dict
 
 _ALWAYS = (*BELOW, *ABOVE)
 
+
+def _theorem(
+    below: list[list[int]],
+    above: list[list[int]],
+    equal: list[list[int]],
+    unequal: list[list[int]],
+    **more: Any,
+) -> dict[str, Any]:
+    """Each list of sizes: by density matrix; by quantum jumps; of these by density matrix up to the
+    last fitted time. Numbers of all spins.
+
+    `least` is the smallest number of spins per group that enters the fitted exponents, `sampled`
+    the largest number of spins at which truncated Wigner makes `samples` trajectories.
+    """
+    rows = [
+        ("one mode, below threshold", 0.8, [1], below),
+        ("one mode, above threshold", 1.4, [1], above),
+        ("two modes, equal groups", 0.8, [1, 1], equal),
+        ("two modes, groups 2 : 1", 0.8, [2, 1], unequal),
+    ]
+    cases = [
+        {"title": title, "ratio": ratio, "shares": shares}
+        | dict(zip(("density", "jumps", "early"), sizes, strict=True))
+        for title, ratio, shares, sizes in rows
+    ]
+    return PHYSICS | {"cases": cases, "seed": 2} | more
+
+
 _SMOKE = _mapping(10**4, 3) | {
     "fig3a": _dynamics(list(_ALWAYS), 4000.0, 3e-4),
     "fig3b": _dynamics(list(_ALWAYS), 4000.0, 3e-4),
@@ -75,6 +103,21 @@ _SMOKE = _mapping(10**4, 3) | {
         "duration": 300.0,
         "tolerance": 1e-4,
     },
+    "theorem": _theorem(
+        [[2, 4, 8], [], []],
+        [[2, 4, 8], [], []],
+        [[2, 4], [], []],
+        [[3, 6], [], []],
+        duration=3.0,
+        steps=12,
+        fit=[0.5, 1.0, 2.0],
+        least=[2.0, 2.0, 1.0, 1.0],
+        tolerance=1e-4,
+        trajectories=100,
+        samples=4000,
+        sampled=8,
+        step=0.05,
+    ),
 }
 
 _PAPER = _mapping(10**6, 20) | {
@@ -112,6 +155,21 @@ _PAPER = _mapping(10**6, 20) | {
         "duration": 4000.0,
         "tolerance": 1e-4,
     },
+    "theorem": _theorem(
+        [[2, 4, 8, 16, 32, 64], [], []],
+        [[2, 4, 8, 16], [32, 64], [32, 64]],
+        [[2, 4, 8], [16], []],
+        [[3, 6, 9], [24], []],
+        duration=4.0,
+        steps=40,
+        fit=[0.5, 1.0, 2.0],
+        least=[4.0, 4.0, 2.0, 1.5],
+        tolerance=1e-5,
+        trajectories=160,
+        samples=200_000,
+        sampled=16,
+        step=0.05,
+    ),
 }
 
 _BEYOND = {name: dict(values) for name, values in _PAPER.items()}
@@ -119,6 +177,7 @@ for _name in ("fig3a", "fig3b"):
     _BEYOND[_name] |= {"ratios": _grid(0.5, 3.0, 126, _ALWAYS), "longest": 32_000.0}
 _BEYOND["kick"] |= {"ratios": _grid(1.005, 1.405, 81, (1.02, 1.1, 1.25)), "duration": 8000.0}
 _BEYOND["finite"] |= {"realizations": 32, "duration": 2000.0}
+_BEYOND["theorem"] |= {"trajectories": 4000, "samples": 10_000_000, "duration": 8.0, "steps": 80}
 _BEYOND["diagram"] |= {
     "strengths": _grid(0.05, 3.0, 119),
     "fields": _grid(0.05, 2.0, 79),

@@ -54,8 +54,8 @@ class Plan:
 
     @property
     def expected(self) -> Cost:
-        """At the cutoff that will probably do."""
-        return self.cost(raised(self.cutoff))
+        """At the cutoff that will probably do: searches end at about twice the first."""
+        return self.cost(tuple(2 * each for each in self.cutoff))
 
 
 def raised(cutoff: tuple[int, ...], least: int = 1) -> tuple[int, ...]:

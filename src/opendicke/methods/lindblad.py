@@ -115,13 +115,13 @@ class Lindblad(AbstractMethod):
         cost = best.expected
         size = float(cost.unknowns)
         remarks: tuple[str, ...] = ()
-        if 3 * cost.seconds > 1800:
-            remarks = (f"it may take about {3 * cost.seconds / 3600:.2g} hours",)
+        if 2 * cost.seconds > 1800:
+            remarks = (f"it may take about {2 * cost.seconds / 3600:.2g} hours",)
         return Assessment(
             Verdict.VALID,
             f'exact up to its tolerance; about {size:.2g} unknowns (way "{best.way}")',
             size,
-            3 * cost.seconds,
+            2 * cost.seconds,
             cost.memory,
             remarks,
         )

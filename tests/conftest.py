@@ -23,6 +23,44 @@ from opendicke.measure import observables as registry_module
 from opendicke.measure.observables import find_observables
 from opendicke.measure.raw import Raw
 
+# Long beside what they add, mostly for compiling programs that others test in other words: these
+# run with `make test-all`. Whole files and single tests mark themselves; here stand single parameters.
+SLOW = (
+    "test_python_blocks_run_and_print_what_is_shown[docs/agreement.md]",
+    "test_python_blocks_run_and_print_what_is_shown[docs/phase_diagrams.md]",
+    "test_python_blocks_run_and_print_what_is_shown[docs/truncated_wigner.md]",
+    "test_opendicke_lines_work[docs/start.md]",
+    "test_opendicke_lines_work[docs/fiorelli2020.md]",
+    "test_truncated_wigner.py::test_reduced_is_full[groups]",
+    "test_truncated_wigner.py::test_modes_seen_from_the_spins[frequencies1]",
+    "test_truncated_wigner.py::test_errors_fall_as_the_root_of_the_number",
+    "test_truncated_wigner.py::test_order_with_noise",
+    "test_reduction_property.py::test_reduced_flow_equals_the_full_flow",
+    "test_sampling.py::test_a_trajectory_does_not_know_its_block",
+    "test_two_spins.py::test_hot_mode",
+    "test_large_spins.py::test_exact_answers_are_what_qutip_finds[0.6-4-16]",
+    "test_many_modes.py::test_truncated_wigner_holds_what_is_lost[2]",
+    "test_pilot.py::test_the_step_of_a_model_keeps_its_promise[4-0.6-double]",
+    "test_wigner_readout.py::test_products_of_turned_spins",
+    "test_wigner_readout.py::test_functions_of_spins[groups]",
+    "test_quadratures.py::test_truncated_wigner",
+    "test_kelly2021.py::test_moderate_loss_keeps_the_logarithm",
+    "test_refinement.py::test_ok_means_below_the_tolerance[0.01-2]",
+    "test_phase_diagram.py::test_settled_points_against_runge_kutta[random directions]",
+    "test_phase_diagram.py::test_settled_points_against_runge_kutta[normal couplings]",
+    "test_phase_diagram.py::test_settled_points_against_runge_kutta[unequal counts with gain]",
+    "test_single_trajectories.py::test_dark_modes_are_sampled_in_the_ensemble",
+    "test_strong_coupling_verdicts.py::test_three_pairs[rate-equation]",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark those of the list above."""
+    for item in items:
+        if item.nodeid.endswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 MakeModel = Callable[..., od.DickeModel]
 Ask = Callable[..., Raw]
 

@@ -236,8 +236,6 @@ def stationary(
     method = RateEquation() if method is None else method
     if not isinstance(method, (RateEquation, Lindblad)):
         raise InputError("method", "be RateEquation or Lindblad", f"was {shown(method)}")
-    if not isinstance(model, DickeModel):
-        raise InputError("model", "be a DickeModel", f"was {shown(model)}")
     times = np.zeros(1)
     # Any start will do where none is given: the verdict's remarks on it are left out.
     start_state = ProductState.polarized("+z") if state is None else state

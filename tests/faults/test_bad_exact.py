@@ -49,7 +49,7 @@ CASES: list[tuple[Call, str, str]] = [
     (
         lambda: od.stationary(od.eliminate(CLOSED), od.Lindblad()),
         "model",
-        "was IsingModel",
+        "has no coupled mode",
     ),
     (lambda: od.to_qutip(SMALL, "up"), "state", "was 'up'"),
     (lambda: od.to_qutip("model", UP), "model", "was 'model'"),

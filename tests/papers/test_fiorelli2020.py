@@ -83,6 +83,7 @@ def group(dataset: xr.Dataset, name: str) -> xr.Dataset:
     return dataset.isel(pair=[str(each) == name for each in dataset["group"].values])
 
 
+@pytest.mark.slow
 def test_the_parameters_are_those_of_the_paper(data: xr.Dataset) -> None:
     """κ = ω = 1, η = (γ − κ)/ω = 10, Ω = 0.1, couplings of at most g₀ = 3, all spins down."""
     names = ("frequency", "gain", "loss", "field", "strength")
@@ -97,6 +98,7 @@ def test_the_parameters_are_those_of_the_paper(data: xr.Dataset) -> None:
         np.testing.assert_allclose(data[name].sum("configuration"), 1, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_both_methods_give_the_reference(data: xr.Dataset) -> None:
     first = data.isel(panel=0)
     for time in ("20", "50", "200"):
@@ -179,6 +181,7 @@ def test_limits_of_the_closed_form() -> None:
     assert (np.diff(values) < 0).all()
 
 
+@pytest.mark.slow
 def test_errors_follow_the_closed_form(data: xr.Dataset) -> None:
     """Within 15 % where both spins are driven weakly, although it takes all rates as equal."""
     near = data.isel(pair=(data["drive"].values < 0.05) & (data["ratio"].values < 40))
@@ -190,6 +193,7 @@ def test_errors_follow_the_closed_form(data: xr.Dataset) -> None:
     assert (near["deviation"].values < 1.1 * expected).all()
 
 
+@pytest.mark.slow
 def test_claims(made: Path) -> None:
     table = od.load(made / "claims.zarr")
     at = {str(name): table.isel(claim=k) for k, name in enumerate(table["claim"].values)}
@@ -208,6 +212,7 @@ def test_claims(made: Path) -> None:
         assert re.search(rf"^\| {name} \|.*\*\*{verdict}\*\*", page, re.MULTILINE), name
 
 
+@pytest.mark.slow
 def test_the_picture(made: Path) -> None:
     assert {path.name for path in made.glob("*.png")} == {f"{name}.png" for name in FIGURES}
     with Image.open(made / "fig2a_inset.png") as image:
@@ -216,6 +221,7 @@ def test_the_picture(made: Path) -> None:
     assert ((pixels.max(axis=2) - pixels.min(axis=2)) > 60).sum() > 500
 
 
+@pytest.mark.slow
 def test_what_the_drawing_shows(data: xr.Dataset) -> None:
     """Solid the rate equation and dashed the exact solution; errors over Λ/W on the right."""
     figure = find_paper("fiorelli2020").figure("fig2a_inset").draw(data)

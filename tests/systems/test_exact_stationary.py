@@ -104,3 +104,34 @@ def test_bosons_of_the_start_do_not_matter() -> None:
     one, two = (od.stationary(model, od.Lindblad(1e-7), NAMES, state=s) for s in (first, second))
     for name in NAMES:
         np.testing.assert_allclose(one[name], two[name], atol=1e-6)
+
+
+def test_dark_modes_have_settled() -> None:
+    """What is read is the end, not the start, of modes that no spin feels."""
+    model = od.DickeModel([[0.5, 0.0]], [1.0, 2.0], loss=1.0, gain=[0.2, 0.5], field=0.3)
+    for start in (0.0, [0.0, 2.0]):
+        state = od.ProductState.polarized("+z", displacement=start)
+        ds = od.stationary(model, od.Lindblad(), ["photons_mode", "quadrature_mode"], state=state)
+        assert float(ds.photons_mode[1]) == pytest.approx(1.0, abs=1e-9)
+        assert float(ds.quadrature_mode[1]) == pytest.approx(0.0, abs=1e-12)
+    # Degenerate modes: half of what is seen of each is dark.
+    model = od.DickeModel([[0.5, 0.5]], 1.0, loss=1.0, gain=0.5, field=0.3)
+    rest = od.stationary(model, od.Lindblad(1e-6), ["photons"])
+    late = od.solve(
+        model, od.ProductState.polarized("+z"), [0.0, 200.0], od.Lindblad(1e-6), ["photons"]
+    )
+    assert float(rest.photons) == pytest.approx(float(late.photons[-1]), abs=1e-5)
+
+
+def test_photons_held_for_ever_are_refused() -> None:
+    model = od.DickeModel([[0.5, 0.0]], [1.0, 2.0], loss=[1.0, 0.0], field=0.3)
+    state = od.ProductState.polarized("+z", displacement=[0.0, 1.0])
+    with pytest.raises(od.InputError, match="hold no photons in modes without loss"):
+        od.stationary(model, od.Lindblad(), ["photons"], state=state)
+
+
+def test_slow_is_not_taken_for_several() -> None:
+    """Two nearly equal spins relax at 1e-4: found, and the rate with it."""
+    model = od.DickeModel([[1.0], [1.0]], 1.0, loss=1.0, field=[0.3, -0.31])
+    ds = od.stationary(model, od.Lindblad(), ["sx_spin"])
+    assert _numerics(ds)["slowest_rate"] == pytest.approx(1.37e-4, rel=0.01)

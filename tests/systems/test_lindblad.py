@@ -275,3 +275,42 @@ def test_tiny_units_of_energy() -> None:
         model = od.DickeModel([[0.5 * unit]], unit, loss=unit, gain=0.1 * unit, field=0.4 * unit)
         answers.append(solve(model, state, ["sz"], TIMES / unit, way="fock", tolerance=1e-6).sz)
     np.testing.assert_allclose(answers[0], answers[1], atol=1e-9)
+
+
+def test_depth_holds_what_is_asked() -> None:
+    """g² needs moments of fourth order: a hierarchy that has none is refused or deepened."""
+    model = od.DickeModel([[0.05]], 1.0, loss=1.0, field=0.3)
+    state = od.ProductState.polarized("+x")
+    with pytest.raises(od.InputError, match="`cutoff` must exceed 4"):
+        solve(model, state, ["g2_mode"], [0.0, 1.0], way="hierarchy", cutoff=3)
+    ds = solve(model, state, ["g2_mode"], [0.0, 1.0], way="hierarchy", tolerance=0.1)
+    exact = solve(model, state, ["g2_mode"], [0.0, 1.0], way="hierarchy", cutoff=14)
+    assert float(ds.g2_mode[-1, 0]) == pytest.approx(float(exact.g2_mode[-1, 0]), rel=0.1)
+    assert np.isnan(ds.g2_mode[0, 0])
+
+
+def test_very_long_times() -> None:
+    """A million units of time, and the end is the stationary state."""
+    model = od.DickeModel([[0.5], [0.3]], 1.0, loss=0.5, gain=0.1, field=0.3)
+    ds = solve(model, od.ProductState.polarized("+x"), ["photons"], [0.0, 1e6], tolerance=1e-6)
+    rest = od.stationary(model, od.Lindblad(1e-6), ["photons"])
+    assert float(ds.photons[-1]) == pytest.approx(float(rest.photons), abs=1e-5)
+
+
+def test_other_ways_are_not_built_beyond_the_memory(monkeypatch: Any) -> None:
+    """A search that memory ends does not go on to a larger representation."""
+    from opendicke.methods import exact_search
+
+    model = od.DickeModel([[1.0], [0.6]], 1.0, loss=0.05, field=0.4)
+    seen: list[str] = []
+    build = exact_search.Task.system
+
+    def watched(task: Any, way: str, cutoff: Any) -> Any:
+        seen.append(way)
+        return build(task, way, cutoff)
+
+    monkeypatch.setattr(exact_search, "machine_memory", lambda: 6e5)
+    monkeypatch.setattr(exact_search.Task, "system", watched)
+    with pytest.warns(od.ValidityWarning, match="next cutoff would need"):
+        solve(model, od.ProductState.polarized("-z"), ["sz"], [0.0, 1.0], tolerance=1e-9)
+    assert set(seen) == {"hierarchy"}

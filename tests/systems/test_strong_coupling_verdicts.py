@@ -288,8 +288,9 @@ def test_too_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("method", [od.MeanField(), METHODS[1], "rate-equation"], ids=str)
-def test_only_the_rate_equation_finds_stationary_states(method: Any) -> None:
-    with pytest.raises(od.InputError, match="Argument `method` must be RateEquation, but was"):
+def test_only_two_methods_find_stationary_states(method: Any) -> None:
+    sentence = "Argument `method` must be RateEquation or Lindblad, but was"
+    with pytest.raises(od.InputError, match=sentence):
         od.stationary(pair(3.0, 2.5), method)
 
 

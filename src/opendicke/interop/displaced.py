@@ -11,16 +11,16 @@ are large and thermal photons few.
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import qutip
 import scipy.sparse as sp
-from scipy.special import eval_genlaguerre, gammaln
 
 from opendicke.interop.primitives import Primitive
-from opendicke.interop.qutip import FockSpace, displaced_thermal
+from opendicke.interop.qutip import FockSpace, displaced_thermal, displacement
 from opendicke.model.checks import Array
 
 
@@ -47,10 +47,8 @@ class DisplacedSpace(FockSpace):
             made.append(plain + qutip.tensor(centre, *(qutip.qeye(n) for n in self.levels)))
         return made
 
-    @cached_property
-    def spin_sums(self) -> list[list[Any]]:
-        """Sums of X, Y, Z over each part."""
-        return [[self.dressed(each) for each in sums] for sums in self.space.sums]
+    def _made_sum(self, part: int, component: int) -> Any:
+        return self.dressed(self.space.sums[part][component])
 
     def dressed(self, operator: sp.csr_array) -> Any:
         """A spin operator with the displacements that it brings, on the whole space."""
@@ -70,7 +68,9 @@ class DisplacedSpace(FockSpace):
             spins = sp.csr_array((values[own], (rows[own], columns[own])), shape=(states, states))
             turn = sp.csr_array(np.ones((1, 1), complex))
             for mode, levels in enumerate(self.levels):
-                turn = sp.csr_array(sp.kron(turn, displacement(levels, change[place, mode])))
+                amplitude = complex(change[place, mode])
+                factor = displacement(levels, amplitude) if amplitude else sp.eye_array(levels)
+                turn = sp.csr_array(sp.kron(turn, factor))
             total = total + sp.kron(spins, turn, format="csr")
         return qutip.Qobj(sp.csr_array(total), dims=[self.dims, self.dims])
 
@@ -100,23 +100,33 @@ class DisplacedSpace(FockSpace):
             vector = np.concatenate(columns)
             dims = [self.dims, [1] * len(self.dims)]
             return qutip.Qobj((vector / np.linalg.norm(vector))[:, None], dims=dims)
-        plain = FockSpace(self.problem, self.space, modes, tuple(_wide(self)), self.frame).initial()
-        plain = plain.proj() if plain.isket else plain
-        turn = self._turn(plain.dims[0])
-        state = turn @ plain.data_as("csr_matrix") @ turn.conj().T
-        return qutip.Qobj(sp.csr_array(state / state.trace()), dims=[self.dims, self.dims])
+        return qutip.Qobj(self._mixed(), dims=[self.dims, self.dims])
 
-    def _turn(self, dims: list[int]) -> sp.csr_array:
-        """U† from a wide laboratory space to this one."""
-        wide = dims[len(self.space.parts) :]
-        blocks = []
-        for centres in self.centres:
-            block = sp.csr_array(np.ones((1, 1), complex))
-            for size, beta, many in zip(self.levels, centres, wide, strict=True):
-                turned = displacement(size, -beta, many)
-                block = sp.csr_array(sp.kron(block, turned))
-            blocks.append(block)
-        return sp.csr_array(sp.block_diag(blocks, format="csr"))
+    def _mixed(self) -> sp.csr_array:
+        """U†ρU block by block: |σ⟩⟨σ′| ⊗ D(β_σ)† ρ D(β_σ′) for every mode."""
+        wide, modes = _wide(self), self.modes
+        states = [
+            displaced_thermal(many, complex(alpha), float(hot)).full()
+            for many, alpha, hot in zip(wide, modes.displacement, modes.occupation, strict=True)
+        ]
+        turns = [
+            [displacement(size, complex(-beta[mode]), wide[mode]) for beta in self.centres]
+            for mode, size in enumerate(self.levels)
+        ]
+        spins = self.space.density().tocoo()
+        inside = math.prod(self.levels)
+        blocks: list[list[Any]] = [[None] * self.space.size for _ in range(self.space.size)]
+        for left, right, weight in zip(*spins.coords, spins.data, strict=True):
+            block = np.full((1, 1), complex(weight))
+            for mode, state in enumerate(states):
+                turned = turns[mode][left] @ state @ turns[mode][right].conj().T
+                block = np.kron(block, turned)
+            blocks[left][right] = sp.csr_array(block)
+        for number in range(self.space.size):
+            if blocks[number][number] is None:
+                blocks[number][number] = sp.csr_array((inside, inside), dtype=complex)
+        made = sp.csr_array(sp.block_array(blocks, format="csr"))
+        return sp.csr_array(made / made.trace())
 
 
 def _wide(space: DisplacedSpace) -> list[int]:
@@ -126,21 +136,3 @@ def _wide(space: DisplacedSpace) -> list[int]:
         int(size + np.ceil(far**2 + 8 * far * np.sqrt(hot + 1) + 30 * hot + 10))
         for size, far, hot in zip(space.levels, reach, space.modes.occupation, strict=True)
     ]
-
-
-def displacement(size: int, amplitude: complex, wide: int | None = None) -> Array:
-    r"""⟨m|D(α)|n⟩ for m below `size` and n below `wide`, elements of the infinite matrix.
-
-    For m ≥ n, :math:`\sqrt{n!/m!}\,\alpha^{m-n} e^{-|\alpha|^2/2} L_n^{(m-n)}(|\alpha|^2)`; the
-    other half has −α* in place of α.
-    """
-    wide = size if wide is None else wide
-    if amplitude == 0:
-        return np.eye(size, wide, dtype=complex)
-    m, n = np.ogrid[:size, :wide]
-    low, apart = np.minimum(m, n), np.abs(m - n)
-    square = abs(amplitude) ** 2
-    logs = (gammaln(low + 1) - gammaln(low + apart + 1)) / 2 + apart * np.log(abs(amplitude))
-    values = np.exp(logs - square / 2) * eval_genlaguerre(low, apart, square)
-    phase = np.where(m >= n, np.angle(amplitude), np.angle(-np.conj(amplitude)))
-    return np.asarray(values * np.exp(1j * apart * phase))

@@ -122,7 +122,8 @@ class Question:
     @property
     def highest(self) -> int:
         """Mode operators in the longest product."""
-        return max(len(item.created) + len(item.annihilated) for item in self._column)
+        orders = (len(item.created) + len(item.annihilated) for item in self._column)
+        return max(orders, default=0)
 
     def answers(self, values: Array) -> dict[str, Array]:
         """By observable (T, shape) from primitives (T, P)."""

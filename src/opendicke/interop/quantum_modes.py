@@ -8,10 +8,11 @@ d and thermal noise δ that no spin ever feels.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from opendicke.errors import InputError
 from opendicke.model.checks import Array
 from opendicke.model.reduce import Problem
 
@@ -109,6 +110,24 @@ class QuantumModes:
     def closed(self) -> bool:
         """Whether no mode loses or gains anything."""
         return not (self.loss.any() or self.gain.any())
+
+    def at_rest(self) -> QuantumModes:
+        """The same long after the start: what is dark has settled.
+
+        Raises
+        ------
+        InputError
+            If an undamped mode holds photons for ever.
+        """
+        held = np.abs(self.dark) ** 2 + self.settled + self.excess
+        forever = (self.rate.real == 0) & (held > 0)
+        if forever.any():
+            raise InputError(
+                "state",
+                "hold no photons in modes without loss, which keep them",
+                f"mode {int(np.argmax(forever))} has {held[forever][0]:.3g}",
+            )
+        return replace(self, dark=0 * self.dark, excess=0 * self.excess)
 
     def dark_amplitude(self, elapsed: Array) -> Array:
         """d after some times, (T, M) complex."""

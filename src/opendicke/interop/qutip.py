@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import qutip
 import scipy.sparse as sp
-from scipy.special import gammaln
+from scipy.special import eval_genlaguerre, gammaln
 
 from opendicke.errors import InputError, shown
 from opendicke.interop.primitives import Primitive, Question, level_values
@@ -105,7 +105,9 @@ def to_qutip(
     modes = QuantumModes.of(problem) if reduced else QuantumModes.of(problem, coupled=False)
     chosen = checked_levels(levels, space, modes)
     states = space.most[0] * math.prod(chosen)
-    affordable("levels", f"operators on {states} states", 16 * 12 * states)
+    mixed = not space.pure or modes.occupation.any()
+    needed = 16 * (12 * states + (2 * states**2 if mixed else 0))
+    affordable("levels", f"operators on {states} states", needed)
     asked = find_observables(
         (["sx", "sy", "sz", "photons"] if modes.count else ["sx", "sy", "sz"])
         if observables is None
@@ -178,15 +180,20 @@ class FockSpace:
         """Sizes of the factors: spins, then modes."""
         return [*(part.size for part in self.space.parts), *self.levels]
 
+    def spin_sum(self, part: int, component: int) -> Any:
+        """Sum of X, Y or Z over one part."""
+        if (part, component) not in self._sums:
+            self._sums[part, component] = self._made_sum(part, component)
+        return self._sums[part, component]
+
     @cached_property
-    def spin_sums(self) -> list[list[Any]]:
-        """Sums of X, Y, Z over each part."""
-        made = []
-        for c, part in enumerate(self.space.parts):
-            own = SpinSpace((part,), np.zeros(1, int), np.ones(1)).sums[0]
-            turned = [sum(self.frame[a, b] * own[b] for b in range(3)) for a in range(3)]
-            made.append([self._placed({c: qutip.Qobj(each.tocsr())}) for each in turned])
-        return made
+    def _sums(self) -> dict[tuple[int, int], Any]:
+        return {}
+
+    def _made_sum(self, part: int, component: int) -> Any:
+        own = SpinSpace((self.space.parts[part],), np.zeros(1, int), np.ones(1)).sums[0]
+        turned = sum(self.frame[component, axis] * own[axis] for axis in range(3))
+        return self._placed({part: qutip.Qobj(turned.tocsr())})
 
     @cached_property
     def lowering(self) -> list[Any]:
@@ -207,8 +214,9 @@ class FockSpace:
         """H."""
         modes = self.modes
         total = 0 * self.one
-        for part, sums in zip(self.space.parts, self.spin_sums, strict=True):
-            total = total + part.field * sums[0]
+        for number, part in enumerate(self.space.parts):
+            if part.field:
+                total = total + part.field * self.spin_sum(number, 0)
         for mode, b in enumerate(self.lowering):
             force = self.force(mode)
             total = total + modes.frequencies[mode] * b.dag() * b + force * (b + b.dag())
@@ -225,13 +233,10 @@ class FockSpace:
     def force(self, mode: int, *, all_columns: bool = False) -> Any:
         """Σ_j g_j Z_j of one kept mode, or of one column of the problem."""
         column = mode if all_columns else self.modes.kept[mode]
-        return sum(
-            (
-                part.couplings[column] * sums[2]
-                for part, sums in zip(self.space.parts, self.spin_sums, strict=True)
-            ),
-            start=0 * self.one,
-        )
+        total = 0 * self.one
+        for number, part in enumerate(self.space.parts):
+            total = total + part.couplings[column] * self.spin_sum(number, 2)
+        return total
 
     def jumps(self) -> list[Any]:
         """Collapse operators."""
@@ -259,7 +264,7 @@ class FockSpace:
             return self._projector(primitive.level)
         made = self.one
         if primitive.spins:
-            sums = [self.spin_sums[c][a] for c, a in primitive.spins]
+            sums = [self.spin_sum(c, a) for c, a in primitive.spins]
             made = sums[0] if len(sums) == 1 else (sums[0] * sums[1] + sums[1] * sums[0]) / 2
         created = [self.lowering[mode].dag() for mode in primitive.created]
         annihilated = [self.lowering[mode] for mode in primitive.annihilated]
@@ -269,8 +274,9 @@ class FockSpace:
         if not np.array_equal(self.frame, np.eye(3)):
             made = self.one
             values = level_values(self.space)[level]
-            for sums, value, part in zip(self.spin_sums, values, self.space.parts, strict=True):
-                made = made * _at_value(sums[2], float(value), part.count)
+            for number, part in enumerate(self.space.parts):
+                z = self.spin_sum(number, 2)
+                made = made * _at_value(z, float(values[number]), part.count)
             return made
         values = level_values(self.space)[level]
         inside = (self.space.z == values).all(axis=1).astype(float)
@@ -317,10 +323,8 @@ def displaced_thermal(size: int, alpha: complex, hot: float, pure: bool = False)
         return qutip.Qobj(sp.diags_array((weights / weights.sum()).astype(complex)).tocsr())
     # In a space that holds what the displacement brings in from above.
     wide = size + math.ceil(abs(alpha) ** 2 + 8 * abs(alpha) * math.sqrt(hot + 1) + 30 * hot + 10)
-    turn = qutip.displace(wide, alpha)
-    weights = (hot / (1 + hot)) ** np.arange(wide)
-    state = turn * qutip.Qobj(np.diag(weights)) * turn.dag()
-    inside = state.full()[:size, :size]
+    turn = displacement(size, alpha, wide)
+    inside = (turn * (hot / (1 + hot)) ** np.arange(wide)) @ turn.conj().T
     return qutip.Qobj(inside / np.trace(inside).real)
 
 
@@ -349,3 +353,21 @@ def _operators(fock: FockSpace, asked: Sequence[Observable]) -> Iterator[tuple[s
                 made = made + complex(value) * known[int(column)]
             suffix = f"[{','.join(map(str, index))}]" if shape else ""
             yield f"{item.name}{suffix}", (made + made.dag()) / 2
+
+
+def displacement(size: int, amplitude: complex, wide: int | None = None) -> Array:
+    r"""⟨m|D(α)|n⟩ for m below `size` and n below `wide`, elements of the infinite matrix.
+
+    For m ≥ n, :math:`\sqrt{n!/m!}\,\alpha^{m-n} e^{-|\alpha|^2/2} L_n^{(m-n)}(|\alpha|^2)`; the
+    other half has −α* in place of α.
+    """
+    wide = size if wide is None else wide
+    if amplitude == 0:
+        return np.eye(size, wide, dtype=complex)
+    m, n = np.ogrid[:size, :wide]
+    low, apart = np.minimum(m, n), np.abs(m - n)
+    square = abs(amplitude) ** 2
+    logs = (gammaln(low + 1) - gammaln(low + apart + 1)) / 2 + apart * np.log(abs(amplitude))
+    values = np.exp(logs - square / 2) * eval_genlaguerre(low, apart, square)
+    phase = np.where(m >= n, np.angle(amplitude), np.angle(-np.conj(amplitude)))
+    return np.asarray(values * np.exp(1j * apart * phase))

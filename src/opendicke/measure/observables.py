@@ -465,10 +465,14 @@ def spin_squeezing(model: DickeModel | IsingModel) -> list[Term]:
     return means + [SpinPairTerm((AXES[a], AXES[b]), weights) for a, b in _PAIRS]
 
 
+_NO_LIGHT = 1e-10
+"""Photons that rounding leaves; their statistics are undefined."""
+
+
 def _ratio_to_square(pairs: Array, number: Array) -> Array:
     square = number**2
     undefined = np.full_like(square, np.nan)
-    return np.asarray(np.divide(pairs, square, out=undefined, where=square > 0))
+    return np.asarray(np.divide(pairs, square, out=undefined, where=np.abs(number) > _NO_LIGHT))
 
 
 @observable(dims=("mode",), long_name="g²(0) of each mode", combine=_ratio_to_square)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from opendicke.interop.quantum_modes import QuantumModes
 from opendicke.methods.hierarchy import level_count
+from opendicke.methods.linear_system import SMALL, STIFF
 from opendicke.model.checks import Array
 from opendicke.model.collective import SpinSpace
 
@@ -22,6 +23,8 @@ _BYTES = 44
 """Bytes of an entry of the generator while it is built."""
 _PER_NORM = 3.0
 """Products per unit of norm × time."""
+_INVERSES = 600.0
+"""Products that a Krylov space of inverses costs, per decade."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Cost:
     unknowns: float
     entries: float
     products: float
+    extra: float = 0.0
+    """Bytes that are needed besides."""
 
     @property
     def seconds(self) -> float:
@@ -40,7 +45,7 @@ class Cost:
     @property
     def memory(self) -> float:
         """About the bytes."""
-        return self.entries * _BYTES + 64 * self.unknowns
+        return self.entries * _BYTES + 64 * self.unknowns + self.extra
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ class Plan:
     cutoff: tuple[int, ...]
     """Fock states of every mode, or the depth of the hierarchy."""
     cost: Callable[[tuple[int, ...]], Cost]
+    least: int = 2
+    """No cutoff is below."""
 
     @property
     def expected(self) -> Cost:
@@ -63,12 +70,22 @@ def raised(cutoff: tuple[int, ...], least: int = 1) -> tuple[int, ...]:
     return tuple(each + max(least, round(0.25 * each)) for each in cutoff)
 
 
-def plans(space: SpinSpace, modes: QuantumModes, span: float, tolerance: float) -> list[Plan]:
-    """All ways that apply, the cheapest first."""
+def plans(
+    space: SpinSpace, modes: QuantumModes, span: float, tolerance: float, highest: int = 0
+) -> list[Plan]:
+    """All ways that apply, the cheapest first; products of up to `highest` mode operators."""
     made = [_fock(space, modes, span, tolerance), _displaced(space, modes, span, tolerance)]
     if modes.count and (modes.damping > 0).all():
-        made.append(_hierarchy(space, modes, span, tolerance))
+        made.append(_hierarchy(space, modes, span, tolerance, highest))
     return sorted(made, key=lambda plan: plan.expected.seconds)
+
+
+def _products(steps: float, unknowns: float) -> float:
+    """About the products that norm × time `steps` takes, or what inverses cost instead."""
+    made = 30 + _PER_NORM * steps
+    if unknowns <= SMALL and steps > max(STIFF, 2 * unknowns):
+        made = min(made, _INVERSES * math.log10(steps))
+    return made
 
 
 def _sizes(space: SpinSpace) -> tuple[float, float]:
@@ -119,10 +136,12 @@ def _fock(space: SpinSpace, modes: QuantumModes, span: float, tolerance: float) 
         each = 1 + 2 * modes.count + 2 * _parts(space)
         if pure:
             unknowns = 2 * states * inside
-            return Cost(unknowns, 2 * unknowns * each, 30 + _PER_NORM * 0.5 * norm * span)
+            return Cost(unknowns, 2 * unknowns * each, _products(0.5 * norm * span, unknowns))
         norm += float(((modes.loss + 2 * modes.gain) * size).sum())
-        unknowns = pairs * inside**2
-        return Cost(unknowns, unknowns * (2 * each + 2), 30 + _PER_NORM * norm * span)
+        unknowns, whole = pairs * inside**2, (states * inside) ** 2
+        entries = unknowns * (2 * each + 2)
+        extra = _BYTES * (whole - unknowns) * (2 * each + 2)  # before sectors are taken apart
+        return Cost(unknowns, entries, _products(norm * span, unknowns), extra)
 
     return Plan("fock", first, cost)
 
@@ -131,9 +150,11 @@ def _displaced(space: SpinSpace, modes: QuantumModes, span: float, tolerance: fl
     states, pairs = _sizes(space)
     rate = np.abs(modes.damping / 2 + 1j * modes.frequencies)
     flips = np.stack([np.abs(part.couplings[modes.kept]) for part in space.parts]).max(axis=0)
-    # The start is displaced by as much as the forces of one typical configuration.
-    squares = np.stack([part.couplings[modes.kept] ** 2 for part in space.parts])
-    typical = np.sqrt(space.counts @ squares) + 2 * flips * (_field(space) > 0)
+    # The start is displaced by the forces of its configurations.
+    rows = np.stack([part.couplings[modes.kept] for part in space.parts])
+    z = np.array([part.bloch[2] for part in space.parts])
+    spread = np.sqrt((space.counts * (1 - np.minimum(z**2, 1))) @ rows**2)
+    typical = np.abs((space.counts * z) @ rows) + 2 * spread + 2 * flips * (_field(space) > 0)
     amplitude = np.divide(typical, rate, out=np.zeros(modes.count), where=rate > 0)
     amplitude = amplitude + np.abs(modes.displacement)
     first = _needed(amplitude, _thermal(modes), tolerance)
@@ -145,21 +166,25 @@ def _displaced(space: SpinSpace, modes: QuantumModes, span: float, tolerance: fl
         inside = float(np.prod(size, initial=1.0))
         turns = 2 * _parts(space) * inside  # entries of a row of the field, displacements included
         roots = float(np.sqrt(inside))
+        # Dense displacements of every mode, and flips of all parts for what is asked.
+        extra = 100 * float((size**2).sum()) + 64 * len(space.parts) * states * inside**2
         norm = float((np.abs(modes.frequencies) * size).sum()) + 2 * _field(space) * roots
         if pure:
             unknowns = 2 * states * inside
             entries = 2 * unknowns * (1 + modes.count + turns)
-            return Cost(unknowns, entries, 30 + _PER_NORM * norm * span)
+            return Cost(unknowns, entries, _products(norm * span, unknowns), extra)
         drive = 2 * forces * (modes.loss + modes.gain) / np.maximum(rate, 1e-300)
         norm += float(((modes.loss + 2 * modes.gain) * size + drive * np.sqrt(size)).sum())
         unknowns = pairs * inside**2
         entries = unknowns * (2 + 6 * modes.count + 2 * turns)
-        return Cost(unknowns, entries, 30 + _PER_NORM * norm * span)
+        return Cost(unknowns, entries, _products(norm * span, unknowns), extra)
 
     return Plan("displaced", first, cost)
 
 
-def _hierarchy(space: SpinSpace, modes: QuantumModes, span: float, tolerance: float) -> Plan:
+def _hierarchy(
+    space: SpinSpace, modes: QuantumModes, span: float, tolerance: float, highest: int
+) -> Plan:
     _, pairs = _sizes(space)
     forces = _largest_forces(space, modes)
     rate = np.abs(modes.damping / 2 + 1j * modes.frequencies)
@@ -176,14 +201,6 @@ def _hierarchy(space: SpinSpace, modes: QuantumModes, span: float, tolerance: fl
         each = 2 + 4 * modes.count + 4 * _parts(space)
         norm = depth[0] * float(rate.max(initial=0.0)) + 2 * _field(space)
         norm += float((8 * scale * forces * math.sqrt(depth[0])).sum())
-        return Cost(unknowns, unknowns * each, 30 + _PER_NORM * 0.7 * norm * span)
+        return Cost(unknowns, unknowns * each, _products(0.7 * norm * span, unknowns))
 
-    return Plan("hierarchy", (max(3, math.ceil(first)),), cost)
-
-
-def within(plan: Plan, memory: float) -> Iterator[tuple[int, ...]]:
-    """Cutoffs from the first on while they fit the memory."""
-    cutoff = plan.cutoff
-    while plan.cost(cutoff).memory <= memory:
-        yield cutoff
-        cutoff = raised(cutoff)
+    return Plan("hierarchy", (max(3, highest + 1, math.ceil(first)),), cost, max(1, highest))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -44,8 +43,17 @@ class Task:
     elapsed: Array
 
     @classmethod
-    def of(cls, problem: Problem, times: Array, observables: tuple[Observable, ...] = ()) -> Task:
+    def of(
+        cls,
+        problem: Problem,
+        times: Array,
+        observables: tuple[Observable, ...] = (),
+        *,
+        at_rest: bool = False,
+    ) -> Task:
+        """`at_rest` reads observables as they are long after the start."""
         space, modes = SpinSpace.of(problem), QuantumModes.of(problem)
+        modes = modes.at_rest() if at_rest else modes
         elapsed = times - times[0]
         return cls(
             problem, space, modes, Question(problem, space, modes, observables, elapsed), elapsed
@@ -92,7 +100,10 @@ def followed(
     with smaller ones.
     """
     best: _Found | None = None
+    most = machine_memory()
     for number, plan in enumerate(plans):
+        if best is not None and plan.cost(plan.cutoff).memory > most:
+            continue
         others = [other.expected.seconds for other in plans[number + 1 :]]
         limit = _PATIENCE * min(others) if others else float("inf")
         found = _searched(task, plan, tolerance, free, limit, report)
@@ -108,16 +119,14 @@ def _searched(
     task: Task, plan: Plan, tolerance: float, free: bool, limit: float, report: Progress
 ) -> _Found:
     """Raise the cutoff until observables agree, memory ends or another way is cheaper."""
-    cutoffs = [plan.cutoff] if free else [lowered(plan.cutoff), plan.cutoff]
+    cutoffs = [plan.cutoff] if free else [lowered(plan.cutoff, plan.least), plan.cutoff]
     previous, change = None, float("inf")
-    steps, spent, attempts = float("nan"), 0.0, 0
+    steps, attempts = float("nan"), 0
     most = machine_memory()
     while True:
         cutoff = cutoffs[min(attempts, len(cutoffs) - 1)]
         system = task.system(plan.way, cutoff)
-        start = clock.perf_counter()
         made = task.follow(system, report, f"{plan.way}, cutoff {written(cutoff)}")
-        spent += clock.perf_counter() - start
         answers = task.question.answers(made.values)
         if attempts == 0:
             again = task.follow(system, halved=True)
@@ -140,7 +149,7 @@ def _searched(
         if free:
             if cost.memory > most:
                 return found._replace(stopped=cost.memory)
-            if cost.seconds > limit and spent > 1.0:
+            if cost.seconds > limit and attempts > 1:
                 return found
             cutoffs.append(following)
         previous = answers
@@ -212,7 +221,10 @@ def stationary(
     """The stationary state by the way with the fewest unknowns that converges."""
     ordered = sorted(plans, key=lambda plan: plan.expected.unknowns)
     best: tuple[float, Raw] | None = None
+    most = machine_memory()
     for number, plan in enumerate(ordered):
+        if best is not None and plan.cost(plan.cutoff).memory > most:
+            continue
         others = [other.expected.unknowns for other in ordered[number + 1 :]]
         limit = max(FACTORISED, min(others)) if others else float("inf")
         change, raw = _settled(task, plan, tolerance, free, limit, report)
@@ -228,7 +240,7 @@ def _settled(
     task: Task, plan: Plan, tolerance: float, free: bool, limit: float, report: Progress
 ) -> tuple[float, Raw]:
     """Raise the cutoff until the stationary state stays."""
-    cutoff, following = lowered(plan.cutoff), plan.cutoff
+    cutoff, following = lowered(plan.cutoff, plan.least), plan.cutoff
     previous, change, attempts = None, float("inf"), 0
     while True:
         report(attempts / (attempts + 2), f"{plan.way}, cutoff {written(cutoff)}")
@@ -350,20 +362,21 @@ def _matrix(state: Array, partner: Array, size: int) -> Array:
 
 
 def difference(first: dict[str, Array], second: dict[str, Array]) -> float:
-    """Largest change of an observable, relative to its largest value where that exceeds 1."""
+    """Largest change of a value, relative to it where it exceeds 1."""
     worst = 0.0
     for name, value in second.items():
         other = first[name]
         defined = np.isfinite(value) & np.isfinite(other)
         if (np.isfinite(value) != np.isfinite(other)).any():
             return float("inf")
-        scale = max(1.0, float(np.abs(value[defined]).max(initial=0.0)))
-        worst = max(worst, float(np.abs(value - other)[defined].max(initial=0.0)) / scale)
+        change = np.abs(value - other)[defined] / np.maximum(1.0, np.abs(value[defined]))
+        worst = max(worst, float(change.max(initial=0.0)))
     return worst
 
 
-def lowered(cutoff: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(max(1, each - max(1, round(0.2 * each))) for each in cutoff)
+def lowered(cutoff: tuple[int, ...], least: int) -> tuple[int, ...]:
+    """A smaller cutoff to compare with: a fifth less."""
+    return tuple(max(least, each - max(1, round(0.2 * each))) for each in cutoff)
 
 
 def written(cutoff: tuple[int, ...]) -> str:

@@ -45,16 +45,15 @@ def fock_system(
     right, left = np.divmod(np.arange(size**2), size)
     sector = np.repeat(space.sector, size // space.size)
     inside = np.flatnonzero(sector[left] == sector[right])
+    rows = [_row(operator) for operator in operators]
+    rows += [_row(sp.diags_array(mask.astype(complex)).tocsr()) for mask in masks]
+    table = sp.csr_array(sp.vstack(rows, format="csr"))
     if len(inside) < size**2:
+        table = sp.csr_array(table[:, inside])
         generator = generator[inside][:, inside]
         place = np.full(size**2, -1)
         place[inside] = np.arange(len(inside))
         vector, partner = vector[inside], place[partner[inside]]
-        left, right = left[inside], right[inside]
-    rows = [operator[right, left] for operator in operators]
-    for mask in masks:
-        rows.append(np.where(left == right, mask[left], 0.0))
-    table = sp.csr_array(np.stack([np.asarray(row).ravel() for row in rows]).astype(complex))
     generator, vector, table = in_real_numbers(generator, vector, table, partner)
     count = len(operators)
     tops = table[count:].tocsr()
@@ -63,6 +62,14 @@ def fock_system(
         return np.asarray(np.abs((tops @ state).real))
 
     return LinearSystem(generator, vector, reading(table[:count].tocsr()), top)
+
+
+def _row(operator: sp.csr_array) -> sp.csr_array:
+    """Tr[O ρ] of ρ with its columns one after the other: entry (c, r) of O at c D + r."""
+    table = operator.tocoo()
+    size = operator.shape[0]
+    places = table.coords[0].astype(np.int64) * size + table.coords[1]
+    return sp.csr_array((table.data, (np.zeros(len(places), int), places)), shape=(1, size**2))
 
 
 def fock_space(

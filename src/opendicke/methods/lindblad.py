@@ -49,8 +49,8 @@ class Lindblad(AbstractMethod):
     Parameters
     ----------
     tolerance : float
-        Largest admitted change of any observable when the cutoff is raised, times the observable's
-        largest value where that exceeds 1.
+        Largest admitted change of any value of an observable when the cutoff is raised, times that
+        value where it exceeds 1.
     way : {"auto", "fock", "displaced", "hierarchy"}
         "auto" takes the one with the least estimated cost, and the next if it does not converge.
     cutoff : int or sequence of ints, optional
@@ -74,10 +74,10 @@ class Lindblad(AbstractMethod):
             if self.way == "auto":
                 raise InputError("way", "be named where `cutoff` is given", 'was "auto"')
             if np.ndim(self.cutoff):
-                given = tuple(integer("cutoff", each, least=2) for each in self.cutoff)  # type: ignore[union-attr]
+                given = tuple(integer("cutoff", each, least=3) for each in self.cutoff)  # type: ignore[union-attr]
                 object.__setattr__(self, "cutoff", given)
             else:
-                object.__setattr__(self, "cutoff", integer("cutoff", self.cutoff, least=2))
+                object.__setattr__(self, "cutoff", integer("cutoff", self.cutoff, least=3))
 
     def admits(self, model: DickeModel | IsingModel, state: ProductState | Ensemble) -> None:
         """Models of finitely many spins that fit the memory after all reductions."""
@@ -156,7 +156,7 @@ class Lindblad(AbstractMethod):
         """The stationary state; `chosen` says that the user gave a state to start from."""
         from opendicke.methods.exact_search import Task, stationary
 
-        task = Task.of(problem, np.zeros(1), observables)
+        task = Task.of(problem, np.zeros(1), observables, at_rest=True)
         _check_unique(task, chosen)
         plans = self._plans(task, 0.0)
         return stationary(task, plans, self.tolerance, self.cutoff is None, report)
@@ -165,12 +165,14 @@ class Lindblad(AbstractMethod):
         """Ways to try, in order."""
         from opendicke.methods.exact_plans import plans
 
-        made = plans(task.space, task.modes, span, self.tolerance)
+        made = plans(task.space, task.modes, span, self.tolerance, task.question.highest)
         if self.way != "auto":
             made = [plan for plan in made if plan.way == self.way]
             if not made:
                 raise InputError(
-                    "way", 'be "fock" or "displaced" where a mode has no loss', 'was "hierarchy"'
+                    "way",
+                    'be "fock" or "displaced" where a mode has no loss, or none couples',
+                    'was "hierarchy"',
                 )
         if self.cutoff is None:
             return made
@@ -218,6 +220,12 @@ def _with_cutoff(plan: Plan, cutoff: int | tuple[int, ...], modes: int) -> Plan:
         raise InputError(
             "cutoff",
             f'be a number or have {wanted} entries for way "{plan.way}"',
+            f"was {shown(list(given))}",
+        )
+    if min(given, default=plan.least + 1) <= plan.least:
+        raise InputError(
+            "cutoff",
+            f'exceed {plan.least} for way "{plan.way}" and the observables asked',
             f"was {shown(list(given))}",
         )
     return replace(plan, cutoff=given)

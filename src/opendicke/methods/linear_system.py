@@ -26,9 +26,9 @@ _STEP = 12.0
 _HIGHEST = 100
 """Terms of the series, at most; 60 bring 12^k/k! below rounding."""
 _ROUNDING = 1e-17
-_SMALL = 6000
+SMALL = 6000
 """Unknowns up to which a factorisation is cheap."""
-_STIFF = 1000.0
+STIFF = 1000.0
 """Norm × time above which it pays, and twice the unknowns."""
 _AHEAD = 8.0
 """One factorisation serves times up to this many times the first."""
@@ -99,7 +99,7 @@ def _states(system: LinearSystem, elapsed: Array, halved: bool) -> Iterator[Arra
     shifted = (system.generator - shift * sp.eye_array(size, format="csr")).tocsr()
     norm = _norm(shifted)
     state, at, number = system.start, 0.0, 0
-    stiff = size <= _SMALL
+    stiff = size <= SMALL
     while number < len(elapsed):
         span = float(elapsed[number]) - at
         if span == 0:
@@ -112,14 +112,30 @@ def _states(system: LinearSystem, elapsed: Array, halved: bool) -> Iterator[Arra
         count = max(1, min(count, _AT_ONCE // size))
         ahead = elapsed[number : number + count] - at
         made = None
-        if stiff and norm * float(ahead[-1]) > max(_STIFF, 2.0 * size):
+        if stiff and norm * float(ahead[-1]) > max(STIFF, 2.0 * size):
             made = exponentials(system.generator, state, ahead, finer=halved)
+            if made is None:
+                made = _in_pieces(system.generator, state, span, halved)
             stiff = made is not None
         if made is None:
             made = _stepped(shifted, shift, norm, state, span, halved)[None]
         yield from made
         state, at = made[-1], float(elapsed[number + len(made) - 1])
         number += len(made)
+
+
+def _in_pieces(generator: sp.csr_array, state: Array, span: float, halved: bool) -> Array | None:
+    """A time too long for one space of inverses, (1, n), in ten or a hundred."""
+    for pieces in (10, 100):
+        reached, done = state, 0
+        while done < pieces:
+            made = exponentials(generator, reached, np.array([span / pieces]), finer=halved)
+            if made is None:
+                break
+            reached, done = made[0], done + 1
+        if done == pieces:
+            return np.asarray(reached[None])
+    return None
 
 
 def _stepped(

@@ -24,6 +24,8 @@ _EVERY = 5
 """Directions between two looks at the error."""
 _ENOUGH = 1e-12
 """Change of the solution relative to the start at which the space is large enough."""
+_SUFFICIENT = 1e-9
+"""The same for the largest space: rounding grows with the time."""
 
 
 def exponentials(
@@ -35,6 +37,8 @@ def exponentials(
     """
     size = len(start)
     scale = float(np.linalg.norm(start))
+    if not (0 < scale < np.inf):
+        return None
     gamma = float(times[-1]) / (_SHARE * (2 if finer else 1))
     try:
         solve = splu((sp.eye_array(size) - gamma * generator).tocsc()).solve
@@ -59,7 +63,9 @@ def exponentials(
             end = scale * np.stack([scipy.linalg.expm(t * own)[:, 0] for t in sorted(ends)], 1)
             if not np.isfinite(end).all():
                 return None
-            if closed or (last is not None and _change(last, end) <= _ENOUGH * scale):
+            change = np.inf if last is None else _change(last, end)
+            enough = _ENOUGH if m + 1 < _DIRECTIONS else _SUFFICIENT
+            if closed or change <= enough * scale:
                 return _at(times, own, scale) @ basis[: m + 1]
             last = end
         basis[m + 1] = direction / length

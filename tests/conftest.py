@@ -24,7 +24,7 @@ from opendicke.measure.observables import find_observables
 from opendicke.measure.raw import Raw
 
 # Long beside what they add, mostly for compiling programs that others test in other words: these
-# run with `make test-all`. Whole files and single tests mark themselves; here stand single parameters.
+# run with `make test-all`. Whole files and single tests mark themselves; here stand parameters.
 SLOW = (
     "test_python_blocks_run_and_print_what_is_shown[docs/agreement.md]",
     "test_python_blocks_run_and_print_what_is_shown[docs/phase_diagrams.md]",

@@ -51,6 +51,18 @@ SLOW = (
     "test_phase_diagram.py::test_settled_points_against_runge_kutta[unequal counts with gain]",
     "test_single_trajectories.py::test_dark_modes_are_sampled_in_the_ensemble",
     "test_strong_coupling_verdicts.py::test_three_pairs[rate-equation]",
+    "test_wigner_readout.py::test_products_of_spins[groups]",
+    "test_wigner_readout.py::test_an_ensemble_is_read_as_it_is",
+    "test_pilot.py::test_the_step_of_a_model_keeps_its_promise[4-0.0-single]",
+    "test_truncated_wigner.py::test_reduced_is_full[bright]",
+    "test_phase_diagram.py::test_settled_points_against_runge_kutta[one pattern]",
+    "test_trigonometry.py::test_a_grid_is_its_rows[batch0]",
+    "test_lindblad.py::test_ways_agree_on_everything",
+    "test_opendicke_lines_work[docs/experiments.md]",
+    "test_exact_stationary.py::test_two_spins[displaced]",
+    "test_kelly2021.py::test_disorder_averages[0-sx]",
+    "test_single_trajectories.py::test_laboratory_axes_of_free_spins[x-z-start0]",
+    "test_python_blocks_run_and_print_what_is_shown[docs/observables.md]",
 )
 
 

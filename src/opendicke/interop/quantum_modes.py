@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import gammaln
 
 from opendicke.errors import InputError
 from opendicke.model.checks import Array
@@ -18,6 +19,16 @@ from opendicke.model.reduce import Problem
 
 _COUPLED = 1e-14
 """Couplings below this times the largest are none."""
+
+
+def coherent_mode(size: int, alpha: complex) -> Array:
+    """Amplitudes of a coherent state in the lowest Fock states, normalised, (size,)."""
+    n = np.arange(size)
+    if alpha == 0:
+        return np.asarray(n == 0, complex)
+    logs = n * math.log(abs(alpha)) - gammaln(n + 1) / 2
+    vector = np.exp(logs - logs.max() + 1j * n * np.angle(alpha))
+    return np.asarray(vector / np.linalg.norm(vector))
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from scipy.special import eval_genlaguerre, gammaln
 
 from opendicke.errors import InputError, shown
 from opendicke.interop.primitives import Primitive, Question, level_values
-from opendicke.interop.quantum_modes import QuantumModes
+from opendicke.interop.quantum_modes import QuantumModes, coherent_mode
 from opendicke.measure.observables import Observable, find_observables
 from opendicke.model.checks import Array, affordable, integer
 from opendicke.model.collective import SpinSpace
@@ -308,15 +308,7 @@ def _spin_state(part: Any, frame: Array, pure: bool) -> Any:
 def displaced_thermal(size: int, alpha: complex, hot: float, pure: bool = False) -> Any:
     """A mode's displaced thermal state in `size` Fock states, with trace 1."""
     if pure or hot == 0:
-        n = np.arange(size)
-        amplitude = abs(alpha)
-        if amplitude == 0:
-            vector = (n == 0).astype(complex)
-        else:
-            logs = n * math.log(amplitude) - gammaln(n + 1) / 2
-            vector = np.exp(logs - logs.max() + 1j * n * np.angle(alpha))
-        vector = vector / np.linalg.norm(vector)
-        ket = qutip.Qobj(vector[:, None])
+        ket = qutip.Qobj(coherent_mode(size, alpha)[:, None])
         return ket if pure else ket.proj()
     if alpha == 0:
         weights = (hot / (1 + hot)) ** np.arange(size)

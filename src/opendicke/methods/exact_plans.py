@@ -70,6 +70,11 @@ def raised(cutoff: tuple[int, ...], least: int = 1) -> tuple[int, ...]:
     return tuple(each + max(least, round(0.25 * each)) for each in cutoff)
 
 
+def written(cutoff: tuple[int, ...]) -> str:
+    """A cutoff in words."""
+    return " × ".join(map(str, cutoff)) or "none"
+
+
 def plans(
     space: SpinSpace, modes: QuantumModes, span: float, tolerance: float, highest: int = 0
 ) -> list[Plan]:

@@ -15,7 +15,7 @@ from opendicke.interop.quantum_modes import QuantumModes
 from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import Progress
-from opendicke.methods.exact_plans import Plan, raised
+from opendicke.methods.exact_plans import Plan, raised, written
 from opendicke.methods.exact_steady import FACTORISED, SMALL, factorised, iterated
 from opendicke.methods.hierarchy import Hierarchy
 from opendicke.methods.linear_system import Followed, LinearSystem, follow, in_real_numbers
@@ -377,7 +377,3 @@ def difference(first: dict[str, Array], second: dict[str, Array]) -> float:
 def lowered(cutoff: tuple[int, ...], least: int) -> tuple[int, ...]:
     """A smaller cutoff to compare with: a fifth less."""
     return tuple(max(least, each - max(1, round(0.2 * each))) for each in cutoff)
-
-
-def written(cutoff: tuple[int, ...]) -> str:
-    return " × ".join(map(str, cutoff)) or "none"

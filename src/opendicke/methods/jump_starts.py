@@ -20,21 +20,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.linalg
-from scipy.special import gammainc, gammaln
+from scipy.special import gammainc
 
-from opendicke.interop.quantum_modes import QuantumModes
+from opendicke.interop.quantum_modes import QuantumModes, coherent_mode
 from opendicke.model.checks import Array
 from opendicke.model.collective import (
     CollectiveSpin,
     Sector,
     SpinSpace,
     coherent_spin,
+    log_copies,
     spin_matrices,
 )
 from opendicke.model.keys import trajectory_words
-
-_PURE = 1 - 1e-12
-"""Length of a Bloch vector from which on the spins are one vector."""
 
 
 class Start(NamedTuple):
@@ -113,7 +111,7 @@ class Starts:
         ):
             made = np.multiply.outer(made, _along(part, double, flipped)).ravel()
         for size, alpha in zip(levels, start.amplitudes, strict=True):
-            made = np.multiply.outer(made, _coherent(size, complex(alpha))).ravel()
+            made = np.multiply.outer(made, coherent_mode(size, complex(alpha))).ravel()
         lost = gammainc(np.array(levels, float), np.abs(start.amplitudes) ** 2)
         return made, np.asarray(lost)
 
@@ -121,15 +119,16 @@ class Starts:
 def _table(part: CollectiveSpin) -> tuple[Array, Array, Array]:
     """2J, J − m and cumulated probabilities, from the most probable J down."""
     count, length = part.count, float(np.linalg.norm(part.bloch))
-    if length >= _PURE:
+    if part.pure:
         return np.array([count]), np.zeros(1, int), np.ones(1)
     double = np.concatenate([np.full(d + 1, d) for d in range(count, -1, -2)])
     flipped = np.concatenate([np.arange(d + 1) for d in range(count, -1, -2)])
-    below = (count - double) // 2
-    copies = gammaln(count + 1) - gammaln(below + 1) - gammaln(count - below + 1)
-    copies += np.log((double + 1) / (count - below + 1))
-    plus = below + double - flipped
-    logs = copies + plus * math.log((1 + length) / 2) + (count - plus) * math.log((1 - length) / 2)
+    plus = (count + double) // 2 - flipped
+    logs = (
+        log_copies(count, double)
+        + plus * math.log((1 + length) / 2)
+        + (count - plus) * math.log((1 - length) / 2)
+    )
     order = np.argsort(-logs, kind="stable")
     chance = np.exp(logs[order])
     return double[order], flipped[order], np.cumsum(chance) / chance.sum()
@@ -138,7 +137,7 @@ def _table(part: CollectiveSpin) -> tuple[Array, Array, Array]:
 def _along(part: CollectiveSpin, double: int, flipped: int) -> Array:
     """The state |J, m⟩ along the Bloch vector, in the basis of Z."""
     length = float(np.linalg.norm(part.bloch))
-    if length >= _PURE:
+    if part.pure:
         return np.asarray(coherent_spin(part.count, part.bloch / length))
     direction = part.bloch / length if length > 0 else np.array([0.0, 0.0, 1.0])
     made: Array = _eigenvector(tuple(map(float, direction)), double, flipped)
@@ -153,13 +152,3 @@ def _eigenvector(direction: tuple[float, ...], double: int, flipped: int) -> Arr
     place = double - flipped  # eigenvalues ascend
     _, vectors = scipy.linalg.eigh(along.toarray(), subset_by_index=[place, place])
     return np.asarray(vectors[:, 0], complex)
-
-
-def _coherent(size: int, alpha: complex) -> Array:
-    """A coherent state in the lowest Fock states, normalised."""
-    n = np.arange(size)
-    if alpha == 0:
-        return np.asarray(n == 0, complex)
-    logs = n * math.log(abs(alpha)) - gammaln(n + 1) / 2
-    vector = np.exp(logs - logs.max() + 1j * n * np.angle(alpha))
-    return np.asarray(vector / np.linalg.norm(vector))

@@ -87,7 +87,8 @@ class Lindblad(AbstractMethod):
                 f"have a finite number of spins for {type(self).__name__}",
                 "was a thermodynamic limit",
             )
-        from opendicke.methods.exact_search import Task, written
+        from opendicke.methods.exact_plans import written
+        from opendicke.methods.exact_search import Task
 
         problem = reduce(model, state)
         task = Task.of(problem, np.zeros(1))

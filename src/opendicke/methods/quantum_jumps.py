@@ -17,6 +17,7 @@ from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw, Status
 from opendicke.measure.terms import EntropyTerm
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict, one_by_one
+from opendicke.methods.exact_plans import is_pure, written
 from opendicke.methods.stochastic import Extent, Gathered, check_extent, gather
 from opendicke.model.checks import Array, affordable, integer, machine_memory, real
 from opendicke.model.collective import SpinSpace
@@ -132,7 +133,7 @@ class QuantumJumps(AbstractMethod):
         entries = 2.0 + 2.0 * len(space.parts) + 2.0 * len(levels)
         each = 6 * span * largest * (states * entries * 4e-9 + 1e-5)
         each += span * jumps * 5e-4 + len(times) * (1e-4 + states * 5e-8)
-        single = modes.closed and not modes.occupation.any() and _pure(space)
+        single = is_pure(space, modes)
         seconds = 0.5 + each * (4 if single else self.extent(problem.state).most + 40)
         memory = float(_memory(space, levels))
         if not seconds <= _LONGEST:
@@ -230,8 +231,8 @@ class QuantumJumps(AbstractMethod):
                 at_once=1,  # QuTiP's solvers hold the interpreter's lock, and their state
             )
         numerics = {
-            "cutoff": _written(chosen.levels),
-            "largest_cutoff": _written(totals.levels),
+            "cutoff": written(chosen.levels),
+            "largest_cutoff": written(totals.levels),
             "states": _states(space, chosen.levels),
             "truncation_error": choice.truncation,
             "integrator_error": choice.integration,
@@ -265,7 +266,7 @@ class QuantumJumps(AbstractMethod):
             return Status.NOT_FINITE, "a trajectory is not finite"
         sampling = gathered.worst.error
         allowed = max(self.tolerance, sampling)
-        levels = _written(totals.levels)
+        levels = written(totals.levels)
         for error, what in (
             (choice.truncation, f"more Fock states than {levels} change means"),
             (choice.integration, "a more accurate integrator changes means"),
@@ -347,14 +348,6 @@ def _alone(trajectories: Trajectories, most: int) -> Gathered:
         else:
             values[name] = Moments(count, one.mean, one.m2)
     return Gathered(values, count, worst_error(values), True)
-
-
-def _written(levels: tuple[int, ...]) -> str:
-    return " × ".join(map(str, levels)) or "none"
-
-
-def _pure(space: SpinSpace) -> bool:
-    return all(float(np.linalg.norm(part.bloch)) >= 1 - 1e-12 for part in space.parts)
 
 
 def _states(space: SpinSpace, levels: tuple[int, ...]) -> int:

@@ -105,13 +105,15 @@ def _log_binomial(count: int, chosen: Array) -> Array:
     return np.asarray(gammaln(count + 1) - gammaln(chosen + 1) - gammaln(count - chosen + 1))
 
 
+def log_copies(count: int, double: Array) -> Array:
+    """ln d_J for 2J = `double`: the difference of its two binomials, as one product."""
+    below = (count - double) // 2
+    return np.asarray(_log_binomial(count, below) + np.log((double + 1) / (count - below + 1)))
+
+
 def _mixed(count: int, double: int, bloch: Array, length: float) -> Array:
     """Part of total spin J of equal mixed spins."""
-    below = (count - double) // 2
-    # Binomials d_J of the two neighbouring numbers of flipped spins, as one product.
-    copies = float(_log_binomial(count, np.array(below))) + math.log(
-        (double + 1) / (count - below + 1)
-    )
+    copies = float(log_copies(count, np.array(double)))
     if length == 0:
         return np.asarray(np.exp(copies - count * math.log(2)) * np.eye(double + 1), complex)
     x, y, z = spin_matrices(double)

@@ -18,6 +18,10 @@ class Status(IntEnum):
     OK = 1
     NOT_CONVERGED = 2
     NOT_FINITE = 3
+    FAILED = 4
+    """An error was raised, or the process that computed it died."""
+    REFUSED = 5
+    """The method refuses this member."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,3 +38,5 @@ class Raw:
     """Step, order, estimated error …: as resolved for this member."""
     labels: Mapping[str, tuple[tuple[str, ...], Array]] = field(default_factory=dict)
     """What labels this member's answers: dimensions and values, no time among them."""
+    end: Mapping[str, Array] = field(default_factory=dict)
+    """The state at the last time, of methods that can go on from it."""

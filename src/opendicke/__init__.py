@@ -7,11 +7,13 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from opendicke.analysis.ensemble import disorder_distribution, ensemble_statistics
+    from opendicke.analysis.self_averaging import self_averaging
     from opendicke.comparing import compare
     from opendicke.errors import InputError, StoreError, ValidityError, ValidityWarning
     from opendicke.experiment.experiment import Experiment
     from opendicke.experiment.phase_diagram import phase_diagram
-    from opendicke.experiment.run import run
+    from opendicke.experiment.run import estimate, resume, run
     from opendicke.interop.qutip import to_qutip
     from opendicke.measure.moments import JointMoments, Moments
     from opendicke.measure.observables import find_observables, known_observables, observable
@@ -164,9 +166,12 @@ _HOME = {
     "crossing": "physics.rate_limits",
     "crossing_estimate": "physics.rate_limits",
     "dephasing_model": "physics.rate_limits",
+    "disorder_distribution": "analysis.ensemble",
     "eliminate": "model.ising",
     "energy_scale": "model.configurations",
+    "ensemble_statistics": "analysis.ensemble",
     "entropy_production": "physics.balance",
+    "estimate": "experiment.run",
     "find_observables": "measure.observables",
     "flip_rate": "physics.configuration_rates",
     "flip_rates": "physics.flip_rates",
@@ -188,12 +193,14 @@ _HOME = {
     "phase_diagram": "experiment.phase_diagram",
     "power_law_rates": "physics.rate_limits",
     "reduce": "model.reduce",
+    "resume": "experiment.run",
     "retrieval_growth": "physics.windows",
     "retrieval_occupation": "physics.retrieval",
     "retrieval_overlap": "physics.retrieval",
     "retrieval_state": "physics.stationary",
     "run": "experiment.run",
     "save": "results.store",
+    "self_averaging": "analysis.self_averaging",
     "shannon_entropy": "physics.balance",
     "solve": "solving",
     "spectrum": "physics.stability",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +40,19 @@ def _main(
     """Options that stand before the command."""
 
 
+Workers = Annotated[int | None, typer.Option(help="Compute in so many processes of this machine.")]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Compute on a Dask cluster: the address of its scheduler.")
+]
+Validity = Annotated[
+    str, typer.Option(help="Where a method does not hold: refuse, warn or ignore.")
+]
+Figure = Annotated[
+    Path | None,
+    typer.Option(help="Where to save a figure, .png .pdf .svg.  [default: beside the results]"),
+]
+
+
 @app.command()
 def run(
     file: Annotated[Path, typer.Argument(help="An experiment file (TOML).")],
@@ -45,20 +60,20 @@ def run(
         Path | None,
         typer.Option(help="Where to save results, .zarr or .nc.  [default: results/FILE.zarr]"),
     ] = None,
-    figure: Annotated[
-        Path | None,
-        typer.Option(help="Where to save a figure, .png .pdf .svg.  [default: beside the results]"),
-    ] = None,
+    figure: Figure = None,
     overwrite: Annotated[bool, typer.Option(help="Replace results that are there.")] = False,
-    validity: Annotated[
-        str, typer.Option(help="Where a method does not hold: refuse, warn or ignore.")
-    ] = "refuse",
-) -> None:
-    """Run an experiment file: dataset and figure."""
+    validity: Validity = "refuse",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would cost, and compute nothing.")
+    ] = False,
+) -> int:
+    """Run an experiment file: dataset and figure. What is there already is not computed again."""
     from opendicke.experiment.experiment import Experiment
+    from opendicke.experiment.run import estimate
     from opendicke.experiment.run import run as run_experiment
-    from opendicke.plots.overview import overview
-    from opendicke.plots.style import check_figure_path, save_figure
+    from opendicke.plots.style import check_figure_path
     from opendicke.results.store import check_folder, check_writable
 
     experiment = Experiment.from_toml(file)
@@ -66,15 +81,84 @@ def run(
     check_writable(store, overwrite=True)
     figure = check_figure_path(figure or store.with_suffix(".png"))
     check_folder(figure)
-    there = store.exists() and not overwrite
-    dataset = run_experiment(
-        experiment, store, overwrite=overwrite, validity=validity, progress=True
-    )
-    save_figure(overview(dataset), figure)
-    verb = "was already complete in" if there else "saved in"
+    if dry_run:
+        known = None if overwrite else store
+        typer.echo(estimate(experiment, known, workers=workers, validity=validity))
+        return _DONE
+    there = None if overwrite else _written(store)
+    with _interruptible():
+        dataset = run_experiment(
+            experiment,
+            store,
+            scheduler=scheduler,
+            workers=workers,
+            overwrite=overwrite,
+            validity=validity,
+            progress=True,
+        )
+    return _said(dataset, store, figure, reused=there == _written(store))
+
+
+@app.command()
+def resume(
+    store: Store,
+    figure: Figure = None,
+    validity: Validity = "refuse",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Compute members again that failed.")
+    ] = False,
+) -> int:
+    """Go on with a run that was interrupted or killed."""
+    from opendicke.experiment.run import resume as resume_store
+    from opendicke.plots.style import check_figure_path
+    from opendicke.results.store import check_folder
+
+    figure = check_figure_path(figure or store.with_suffix(".png"))
+    check_folder(figure)
+    there = _written(store)
+    with _interruptible():
+        dataset = resume_store(
+            store,
+            scheduler=scheduler,
+            workers=workers,
+            validity=validity,
+            retry_failed=retry_failed,
+            progress=True,
+        )
+    return _said(dataset, store, figure, reused=there == _written(store))
+
+
+class _InterruptedError(Exception):
+    """An interruption that says how to go on; typer would swallow the words."""
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interruption:
+        raise _InterruptedError(str(interruption)) from None
+
+
+def _written(store: Path) -> int | None:
+    """When a store was last written, if there is one."""
+    root = store / "zarr.json" if store.is_dir() else store
+    return root.stat().st_mtime_ns if root.exists() else None
+
+
+def _said(dataset: Any, store: Path, figure: Path, *, reused: bool) -> int:
+    """Draw the figure, say what is where, and how it ended."""
+    from opendicke.plots.overview import overview
+    from opendicke.plots.style import save_figure
+
     good, total = int((dataset["status"] == 1).sum()), dataset["status"].size
+    verb = "was already complete in" if reused else "saved in"
     typer.echo(f"dataset  {verb} {store}  ({good} of {total} members ended well)")
+    save_figure(overview(dataset), figure)
     typer.echo(f"figure   saved in {figure}")
+    return _DONE if good == total else _MEMBERS_FAILED
 
 
 @app.command()
@@ -88,6 +172,11 @@ def show(store: Store) -> None:
     typer.echo(f"{store}")
     axes = ", ".join(f"{name}: {size}" for name, size in dataset.sizes.items())
     typer.echo(f"  dimensions   {axes}")
+    if "status" in dataset and dataset["status"].ndim:
+        done, good = int((dataset["status"] > 0).sum()), int((dataset["status"] == 1).sum())
+        typer.echo(
+            f"  cells        {done} of {dataset['status'].size} cells are there, {good} ended well"
+        )
     for name, data in dataset.data_vars.items():
         dims = ", ".join(map(str, data.dims)) or "one number"
         typer.echo(f"  {name!s:<15} {data.attrs.get('long_name', '')}  ({dims})")
@@ -173,11 +262,17 @@ def paper(
             typer.echo(made.text)
 
 
+_DONE = 0
+_MEMBERS_FAILED = 3
 _INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, 2 for bad input, 130 when interrupted."""
+    """Entry point; returns the exit code.
+
+    0: done; 2: bad input, or a store or workers that cannot be used; 3: done, but some members did
+    not end well; 130: interrupted.
+    """
     from opendicke.errors import InputError, StoreError, ValidityError
 
     try:
@@ -187,6 +282,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (InputError, StoreError, ValidityError) as error:
         typer.echo(f"Error: {error}", err=True)
         return 2
+    except _InterruptedError as interruption:
+        text = str(interruption)
+        typer.echo(f"Interrupted{': ' if text else ''}{text}.", err=True)
+        return _INTERRUPTED
     except (typer.Abort, KeyboardInterrupt):
         outcome = _INTERRUPTED
     except Exception as error:

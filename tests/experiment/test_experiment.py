@@ -425,7 +425,6 @@ def test_stored_results_equal_what_was_returned(suffix: str, tmp_path: Path) -> 
     "other",
     [
         {"seed": 1},
-        {"realizations": 2},
         {"times": np.linspace(0, 1, 5)},
         {"method": od.MeanField(tolerance=1e-5)},
         {"observables": ["sz"]},

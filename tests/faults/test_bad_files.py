@@ -21,6 +21,8 @@ from PIL import Image
 import opendicke as od
 from opendicke.cli import main
 from opendicke.results import store as store_module
+from opendicke.results.ensemble_files import told
+from opendicke.results.ensemble_store import EnsembleStore
 
 GOOD = """
 seed = 1
@@ -611,7 +613,7 @@ def _described(**attributes: Any) -> Callable[[Path], None]:
 
 STORES: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "nothing there": ("bad.zarr", lambda _: None, "`bad.zarr` does not exist"),
-    "damaged zarr": ("bad.zarr", _damage_zarr, "cannot be read as a dataset"),
+    "damaged zarr": ("bad.zarr", _damage_zarr, "is damaged"),
     "damaged nc": ("bad.nc", _damage_nc, "cannot be read as a dataset"),
     "empty folder": ("bad.zarr", lambda f: (f / "bad.zarr").mkdir(), "cannot be read as a dataset"),
     "a file": ("bad.zarr", _file("bad.zarr", b"x"), "cannot be read as a dataset"),
@@ -649,7 +651,7 @@ def test_damaged_stores(name: str, command: str, good: Path, capsys: Any, folder
         assert main(["run", str(good), "--store", path]) == 0
         return
     arguments = {"run": ["run", str(good), "--store", path]}.get(command, [command, path])
-    refused(capsys, arguments, f"`{path}`", fragment)
+    refused(capsys, arguments, f"`{path}", fragment)
 
 
 @pytest.mark.parametrize(
@@ -673,6 +675,11 @@ def test_show_and_plot(arguments: list[str], fragment: str, good: Path, capsys: 
     refused(capsys, arguments, fragment)
 
 
+def _no_space(self: EnsembleStore, *_: Any) -> None:
+    with told(self.path):
+        raise OSError(28, "No space left on device")
+
+
 @pytest.mark.parametrize("suffix", ["zarr", "nc"])
 def test_a_failure_while_saving_keeps_what_was_there(
     good: Path, suffix: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
@@ -680,19 +687,21 @@ def test_a_failure_while_saving_keeps_what_was_there(
     """Disk full in the middle of `--overwrite`: the former result stays, no partial file does."""
     store = f"a.{suffix}"
     assert main(["run", str(good), "--store", store]) == 0
-    writer = "to_zarr" if suffix == "zarr" else "to_netcdf"
 
     def fail(self: xr.Dataset, path: Any, **_: Any) -> None:
         Path(path).mkdir()
         (Path(path) / "half").write_text("written")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(xr.Dataset, writer, fail)
+    if suffix == "zarr":
+        monkeypatch.setattr(EnsembleStore, "put", _no_space)
+    else:
+        monkeypatch.setattr(xr.Dataset, "to_netcdf", fail)
     Path("other.toml").write_text(changed("seed = 1", "seed = 2"))
     refused(
         capsys,
         ["run", "other.toml", "--store", store, "--overwrite"],
-        f"`{store}` cannot be written: No space left on device",
+        f".{suffix}` cannot be written: No space left on device",
         notes=True,
     )
     assert od.load(store).attrs["seed"] == 1
@@ -706,18 +715,19 @@ def test_a_failure_while_replacing_brings_back_what_was_there(
     rename = Path.rename
 
     def fail(self: Path, target: Any) -> Any:
-        if ".new" in self.name:
+        if self.name == "a.new.zarr":
             raise OSError(5, "Input/output error")
         return rename(self, target)
 
     monkeypatch.setattr(store_module.Path, "rename", fail)
-    refused(
-        capsys,
-        ["run", str(good), "--store", "a.zarr", "--overwrite"],
-        "`a.zarr` cannot be written: Input/output error",
-        notes=True,
-    )
+    capsys.readouterr()
+    Path("other.toml").write_text(changed("seed = 1", "seed = 2"))
+    assert main(["run", "other.toml", "--store", "a.zarr", "--overwrite"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith("Error: `a.zarr` cannot be written: Input/output error")
+    assert last.endswith("what was to replace it is in `a.new.zarr`.")
     assert od.load("a.zarr").attrs["seed"] == 1
+    assert od.load("a.new.zarr").attrs["seed"] == 2
 
 
 def test_a_failure_while_drawing_keeps_the_figure(

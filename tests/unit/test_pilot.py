@@ -12,7 +12,7 @@ import pytest
 import opendicke as od
 from opendicke.measure.observables import find_observables
 from opendicke.methods.pilot import Choice, choose
-from opendicke.methods.schedule import longest_step, step_counts
+from opendicke.methods.schedule import Steps, longest_step, step_counts
 from opendicke.methods.trajectories import Numerics
 
 TIMES = np.array([0.0, 0.5, 1.1, 3.0])
@@ -254,7 +254,7 @@ def test_the_step_of_a_model_keeps_its_promise(order: int, loss: float, precisio
 def test_nothing_is_compared_where_nothing_moves(loss: float) -> None:
     """A single time has no steps."""
     _, choice = prepared(od.TruncatedWigner(trajectories=32), model(loss), [2.0])
-    assert choice == Choice(choice.counts, 0.0, 0, "")
+    assert choice == Choice(Steps(1.0), choice.counts, 0.0, 0, "")
     np.testing.assert_array_equal(choice.counts, [0])
 
 

@@ -14,10 +14,11 @@ import numpy as np
 from opendicke.errors import InputError, nearest, shown
 from opendicke.measure.observables import find_observables
 from opendicke.methods.base import AbstractMethod
-from opendicke.model.checks import integer, seed_of
+from opendicke.model.checks import integer, real, seed_of
 from opendicke.model.dicke import DickeModel
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.state import DIRECTIONS, Pattern, Polarized, ProductState
+from opendicke.results.dataset import as_json, describe
 from opendicke.solving import check_times
 
 
@@ -45,6 +46,13 @@ class Experiment:
         computed; every one sees the same disorder.
     thermodynamic : bool
         Use the ensemble's limit N → ∞ instead of draws.
+    target_stderr : float, optional
+        Go on in rounds, with more realizations or more trajectories, whichever buys more, until
+        the standard error of every mean over the ensemble is at most this: absolute for values
+        below 1, relative to the largest value otherwise. `realizations` and the `trajectories` of
+        the method are those of the first round.
+    most_realizations, most_trajectories : int
+        Where rounds end in any case; the latter counts for each cell.
     """
 
     model: RandomDicke | DickeModel
@@ -56,6 +64,9 @@ class Experiment:
     seed: int = 0
     sweep: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     thermodynamic: bool = False
+    target_stderr: float | None = None
+    most_realizations: int = 10_000
+    most_trajectories: int = 1_000_000
 
     def __post_init__(self) -> None:
         kinds: dict[str, tuple[type, ...]] = {
@@ -78,20 +89,54 @@ class Experiment:
         object.__setattr__(self, "seed", seed_of(self.seed))
         if not isinstance(self.thermodynamic, bool):
             raise InputError("thermodynamic", "be true or false", f"was {self.thermodynamic!r}")
-        ensemble = (
-            isinstance(self.model, RandomDicke)
-            and self.model.couplings.random
-            and not self.thermodynamic
-        )
-        if self.realizations > 1 and not ensemble:
+        if self.realizations > 1 and not self.random:
             raise InputError(
                 "realizations", "be 1 where nothing is random", f"was {self.realizations}"
             )
         if self.thermodynamic and not isinstance(self.model, RandomDicke):
             raise InputError("thermodynamic", "be asked of a RandomDicke only", "model was fixed")
+        self._check_target()
         if not isinstance(self.sweep, Mapping):
             raise InputError("sweep", "map paths to lists of values", f"was {shown(self.sweep)}")
         object.__setattr__(self, "sweep", {k: self._values(k, v) for k, v in self.sweep.items()})
+
+    def _check_target(self) -> None:
+        for name, least in (
+            ("most_realizations", self.realizations),
+            ("most_trajectories", 2),
+        ):
+            given = integer(name, getattr(self, name), least=1)
+            if self.target_stderr is not None and given < least:
+                raise InputError(name, f"be at least {least}, the first round", f"was {given}")
+            object.__setattr__(self, name, given)
+        if self.target_stderr is None:
+            return
+        object.__setattr__(
+            self, "target_stderr", real("target_stderr", self.target_stderr, above=0)
+        )
+        if getattr(self.method, "target_stderr", None) is not None:
+            raise InputError(
+                "target_stderr", "be given to the experiment or to its method", "was given to both"
+            )
+        if not self.random and not self.method.stochastic:
+            raise InputError(
+                "target_stderr", "be left out where nothing is random", f"was {self.target_stderr}"
+            )
+        if self.random and self.realizations < _LEAST_REALIZATIONS:
+            raise InputError(
+                "realizations",
+                f"be at least {_LEAST_REALIZATIONS} with `target_stderr`, to see how they differ",
+                f"was {self.realizations}",
+            )
+
+    @property
+    def random(self) -> bool:
+        """Whether realizations differ."""
+        return (
+            isinstance(self.model, RandomDicke)
+            and self.model.couplings.random
+            and not self.thermodynamic
+        )
 
     def _values(self, path: object, values: object) -> list[Any]:
         """Check one axis of the sweep by building every point of it."""
@@ -154,6 +199,8 @@ def sweep_values(path: str, values: object) -> list[Any]:
         seen.add(key)
     return points
 
+
+_LEAST_REALIZATIONS = 4
 
 _TARGETS = ("model", "state", "method")
 
@@ -223,6 +270,13 @@ def _parameters(target: Any) -> dict[str, Any]:
     if dataclasses.is_dataclass(target) and not isinstance(target, type):
         return {item.name: getattr(target, item.name) for item in dataclasses.fields(target)}
     return {}
+
+
+def same_value(first: Any, second: Any) -> bool:
+    """Whether two values of a sweep are the same point, one of them perhaps only described."""
+    return bool(_key(first) == _key(second)) or as_json(describe(first)) == as_json(
+        describe(second)
+    )
 
 
 def _key(value: Any) -> Any:

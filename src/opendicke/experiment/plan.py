@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from opendicke.experiment.experiment import Experiment, replace_at
+from opendicke.errors import InputError
+from opendicke.experiment.experiment import Experiment, replace_all, same_value
 from opendicke.measure.observables import RESERVED, find_observables
 from opendicke.measure.terms import IsingDistributionTerm
 from opendicke.methods.base import AbstractMethod
-from opendicke.model.checks import affordable
+from opendicke.model.checks import Array, affordable
 from opendicke.model.dicke import DickeModel
 from opendicke.model.disorder import BYTES_PER_COUPLING, RandomDicke, affordable_couplings
 from opendicke.model.state import ProductState
 from opendicke.results.dataset import words
+
+Place = tuple[int, ...]
+"""Where a cell stands: its number along every sweep axis, and its realization."""
 
 
 class Cell(NamedTuple):
@@ -35,23 +40,145 @@ class Cell(NamedTuple):
 
 def cells(experiment: Experiment) -> Iterator[Cell]:
     """All cells, the last sweep axis and then the realizations running fastest."""
-    for values in itertools.product(*experiment.sweep.values()):
-        point = experiment
-        for path, value in zip(experiment.sweep, values, strict=True):
-            point = replace_at(point, path, value)
-        for realization in range(experiment.realizations):
-            coordinates = dict(zip(experiment.sweep, values, strict=True))
-            yield Cell(
-                coordinates | {"realization": realization},
-                _draw(point, realization),
-                point.state,
-                point.method,
-                (experiment.seed, realization),
-            )
+    plan = Plan.of(experiment)
+    return (plan.cell(place) for place in itertools.product(*plan.places()))
 
 
-def check_memory(experiment: Experiment) -> None:
-    """Refuse, before the first draw, a grid whose couplings and answers no memory would hold."""
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The grid of an ensemble and what of it an experiment asks.
+
+    A store grows: values once on an axis keep their places, later ones follow. So a cell is
+    always found by the same numbers, and its keys are (seed, realization), whatever the grid.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        What is asked.
+    sweep : dict
+        Path → all values on the axis, those asked and those that were there before.
+    realizations : int
+        The largest number of realizations of any point.
+    """
+
+    experiment: Experiment
+    sweep: Mapping[str, list[Any]]
+    realizations: int
+
+    @classmethod
+    def of(cls, experiment: Experiment, before: Plan | None = None) -> Plan:
+        """The plan of an experiment, around what another one has on its axes."""
+        sweep = {path: list(values) for path, values in experiment.sweep.items()}
+        realizations = experiment.realizations
+        if before is not None:
+            for path, there in before.sweep.items():
+                asked = sweep[path]
+                # What is asked is at hand; of the rest there may be a description only.
+                kept = [next((v for v in asked if same_value(v, old)), old) for old in there]
+                more = [v for v in asked if not any(same_value(v, old) for old in there)]
+                sweep[path] = [*kept, *more]
+            sweep = {path: sweep[path] for path in before.sweep}
+            realizations = max(realizations, before.realizations)
+        return cls(experiment, sweep, realizations)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of values on every axis, realizations last."""
+        return (*map(len, self.sweep.values()), self.realizations)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the dimensions."""
+        names = axis_names(list(self.sweep))
+        return (*(names[path] for path in self.sweep), "realization")
+
+    def axes(self) -> dict[str, xr.Variable]:
+        """The dimensions with their coordinates."""
+        axes = {
+            name: coordinate(name, path, values)
+            for name, (path, values) in zip(self.names, self.sweep.items(), strict=False)
+        }
+        return axes | {"realization": xr.Variable(("realization",), np.arange(self.realizations))}
+
+    def places(self) -> tuple[list[int], ...]:
+        """Where on every axis the values asked stand, in the order in which they are asked."""
+        swept = (
+            [_place(values, value) for value in self.experiment.sweep[path]]
+            for path, values in self.sweep.items()
+        )
+        return (*swept, list(range(self.experiment.realizations)))
+
+    def asked(self) -> Array:
+        """Which cells the experiment asks for."""
+        mask = np.zeros(self.shape, dtype=bool)
+        mask[np.ix_(*self.places())] = True
+        return mask
+
+    def coordinates(self, place: Place) -> dict[str, Any]:
+        """Path → value, and the realization."""
+        return {**self._values(place), "realization": int(place[-1])}
+
+    def point(self, place: Place) -> Experiment:
+        """The experiment at one point of the sweep."""
+        return replace_all(self.experiment, self._values(place))
+
+    def cell(self, place: Place) -> Cell:
+        """The cell at a place, its model drawn."""
+        point, realization = self.point(place), int(place[-1])
+        key = (point.seed, realization)
+        model = draw(point, realization)
+        return Cell(self.coordinates(place), model, point.state, point.method, key)
+
+    def _values(self, place: Place) -> dict[str, Any]:
+        return {path: self.sweep[path][k] for path, k in zip(self.sweep, place, strict=False)}
+
+    def points(self) -> list[Place]:
+        """The first realization of every point asked."""
+        return [(*swept, 0) for swept in itertools.product(*self.places()[:-1])]
+
+    def groups(self, pending: Array) -> list[list[Place]]:
+        """Pending cells in the order of the grid, in the groups that are computed together.
+
+        A group is all that is pending of a block of fixed place, so that the same cells go
+        together whoever computes them, and when.
+        """
+        block = block_shape(self.shape, self.experiment.method.together)
+        found: dict[tuple[int, ...], list[Place]] = {}
+        for place in map(tuple, np.argwhere(pending).tolist()):
+            number = tuple(k // size for k, size in zip(place, block, strict=True))
+            found.setdefault(number, []).append(place)
+        return list(found.values())
+
+
+def draw(point: Experiment, realization: int) -> DickeModel:
+    """The model of one cell."""
+    if isinstance(point.model, DickeModel):
+        return point.model
+    assert isinstance(point.model, RandomDicke)
+    if point.thermodynamic:
+        return point.model.thermodynamic()
+    return point.model.draw(point.seed, realization)
+
+
+def block_shape(shape: Sequence[int], size: int) -> tuple[int, ...]:
+    """Extents, powers of two, of blocks of about `size` cells, along the last axes first."""
+    block = []
+    for length in reversed(shape):
+        most = 1 << max(length - 1, 0).bit_length()
+        block.append(min(most, size))
+        size = max(1, size // block[-1])
+    return tuple(reversed(block))
+
+
+def _place(values: Sequence[Any], wanted: Any) -> int:
+    return next(k for k, value in enumerate(values) if same_value(value, wanted))
+
+
+def check_memory(experiment: Experiment, *, stored: bool = False) -> None:
+    """Refuse, before the first draw, a grid that no memory would hold.
+
+    Couplings of all members are never there together; of a stored experiment, nor are answers.
+    """
     lengths = [len(values) for values in experiment.sweep.values()]
     members = math.prod(lengths) * experiment.realizations
     affordable("experiment", f"{members} members", members * _BYTES_PER_MEMBER)
@@ -63,7 +190,7 @@ def check_memory(experiment: Experiment) -> None:
             experiment.sweep.get("model.modes", [model.modes]),
         )
     )
-    total = 0
+    total = largest = 0
     for spins, modes in sizes:
         rows = _rows(experiment, spins, modes)
         affordable_couplings(rows, modes)
@@ -76,13 +203,13 @@ def check_memory(experiment: Experiment) -> None:
             "configuration": 2 ** min(rows, 60),
         }
         answers = sum(math.prod(extents.get(dim, 1) for dim in item.dims) for item in asked)
-        total += BYTES_PER_COUPLING * rows * modes + 16 * times * answers
+        total += 16 * times * answers
+        largest = max(largest, BYTES_PER_COUPLING * rows * modes + 16 * times * answers)
     most_spins, most_modes = map(max, zip(*sizes, strict=True))
-    affordable(
-        "experiment",
-        f"{members} members of {most_spins} spins, {most_modes} modes and {times} times",
-        total * (members // len(sizes)),
-    )
+    what = f"members of {most_spins} spins, {most_modes} modes and {times} times"
+    affordable("experiment", what, largest)
+    if not stored:
+        affordable("experiment", f"{members} {what}", total * (members // len(sizes)))
 
 
 def _rows(experiment: Experiment, spins: int, modes: int) -> int:
@@ -97,28 +224,8 @@ def _rows(experiment: Experiment, spins: int, modes: int) -> int:
     return rows
 
 
-_BYTES_PER_MEMBER = 10_000
-"""Of the objects that describe a member, whatever its size."""
-
-
-def _draw(point: Experiment, realization: int) -> DickeModel:
-    if isinstance(point.model, DickeModel):
-        return point.model
-    assert isinstance(point.model, RandomDicke)
-    if point.thermodynamic:
-        return point.model.thermodynamic()
-    return point.model.draw(point.seed, realization)
-
-
-def grid(experiment: Experiment) -> dict[str, Any]:
-    """The dimensions of the experiment with their coordinates, in the order of the cells."""
-    names = axis_names(list(experiment.sweep))
-    axes = {
-        names[path]: coordinate(names[path], path, values)
-        for path, values in experiment.sweep.items()
-    }
-    realizations = xr.Variable(("realization",), np.arange(experiment.realizations))
-    return axes | {"realization": realizations}
+_BYTES_PER_MEMBER = 1000
+"""Of what describes a member, whatever its size."""
 
 
 def axis_names(paths: list[str]) -> dict[str, str]:
@@ -140,3 +247,18 @@ def coordinate(name: str, path: str, values: Sequence[Any]) -> Any:
         return words(name, values, attributes)
     attributes["values"] = str(values)
     return xr.Variable((name,), np.arange(len(values)), attributes)
+
+
+def check_kinds(before: Plan, now: Plan) -> None:
+    """Refuse an axis whose coordinates would change their kind.
+
+    Raises
+    ------
+    InputError
+        If numbers are added to words, or something else to either.
+    """
+    for path, values in now.sweep.items():
+        kinds = [coordinate("x", path, each).dtype.kind for each in (before.sweep[path], values)]
+        numbers = [kind in "iuf" for kind in kinds]
+        if numbers[0] != numbers[1]:
+            raise InputError(f"sweep.{path}", "go on with values of one kind", "mixed them")

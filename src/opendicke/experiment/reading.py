@@ -96,6 +96,9 @@ def parse_parts(text: str, folder: Path, name: str = "experiment") -> dict[str, 
         "seed": table.seed,
         "sweep": dict(_axis(path, values, table, folder) for path, values in table.sweep.items()),
         "thermodynamic": table.thermodynamic,
+        "target_stderr": table.target_stderr,
+        "most_realizations": table.most_realizations,
+        "most_trajectories": table.most_trajectories,
     }
 
 

@@ -1,177 +1,226 @@
-"""Run an experiment: all its cells, in as few compiled programs as their shapes allow."""
+"""Run an experiment: all its cells, here or on a cluster, into memory or a store that survives."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import time as clock
 import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
-from opendicke.errors import InputError, StoreError, ValidityWarning, shown
+from opendicke.errors import InputError, ValidityWarning, shown
+from opendicke.experiment.campaign import Campaign, Ledger, pending
+from opendicke.experiment.estimate import Estimate, cost_of, survey, tell
+from opendicke.experiment.executors import Executor, make_executor
 from opendicke.experiment.experiment import Experiment
-from opendicke.experiment.plan import Cell, cells, check_memory, grid
-from opendicke.experiment.reading import as_in_files
-from opendicke.measure.observables import find_observables
-from opendicke.measure.raw import Raw, Status
-from opendicke.methods.base import enforce
-from opendicke.model.couplings import Fixed
-from opendicke.model.reduce import Problem, reduce
-from opendicke.progress import Bar
-from opendicke.results.dataset import as_json, describe, to_dataset
-from opendicke.results.store import check_writable, load, save
-from opendicke.solving import check_question, provenance_of
+from opendicke.experiment.plan import Plan, check_memory
+from opendicke.experiment.stored import (
+    blank_layout,
+    finished,
+    go_on,
+    plan_at,
+    run_stored,
+    stored_experiment,
+)
+from opendicke.measure.raw import Status
+from opendicke.methods.base import VALIDITY
+from opendicke.model.checks import choice, integer
+from opendicke.results.ensemble_memory import EnsembleMemory
+from opendicke.results.ensemble_store import is_ensemble, load_ensemble
+from opendicke.results.frames import public
+from opendicke.results.store import check_writable, named, named_as_given, save
 
 
 def run(
     experiment: Experiment,
     store: str | Path | None = None,
     *,
+    client: Any = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
     overwrite: bool = False,
     validity: str = "refuse",
     progress: bool | None = None,
 ) -> xr.Dataset:
     """Run an experiment and label its results.
 
+    With a Zarr store every finished cell is on disk at once. A run that was interrupted, even
+    killed, goes on when it is run again, to the same bits; an experiment that asks for more
+    realizations, trajectories or values of its sweep adds them to what is there.
+
     Parameters
     ----------
     experiment : Experiment
     store : path ending in `.zarr` or `.nc`, optional
-        Where to save. If it already holds the results of the same experiment they are returned
-        as they are; anything else there is refused.
+        Where to save. A `.zarr` may hold a part of the same experiment already; results of another
+        one are refused. A `.nc` is written when all is done.
+    client : distributed.Client, optional
+        Of a Dask cluster that computes the cells.
+    scheduler : str, optional
+        Or the address of its scheduler, such as ``"tcp://10.0.0.1:8786"``.
+    workers : int, optional
+        Or so many processes of this machine. By default cells are computed one after the other,
+        each by all cores.
     overwrite : bool
-        Replace what is at `store`, once the new results are complete.
+        Replace what is at `store`.
     validity : {"refuse", "warn", "ignore"}
-        As in `solve`; each distinct verdict is reported once.
+        As in `solve`, for the first realization of every point before anything is computed. Later
+        realizations at which the method refuses are recorded and left out.
     progress : bool, optional
-        Show a progress bar; by default on terminals, after two seconds.
+        Show progress; by default on terminals, after two seconds.
 
     Returns
     -------
     xarray.Dataset
         Dimensions: those of the sweep, `realization`, `time`, and those of each observable.
-        `status` says how each member ended.
+        Stochastic methods add `X_stderr`, the standard error over the trajectories of each member,
+        and `trajectories`. `status` says how each member ended.
 
     Raises
     ------
-    InputError, ValidityError, StoreError
+    InputError, ValidityError
         Before anything is computed or written.
+    StoreError
+        If the store cannot be used, or the workers are lost. What is finished is kept.
     """
     if not isinstance(experiment, Experiment):
         raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")
-    identity = describe_experiment(experiment)
-    if store is not None:
-        path = check_writable(store, overwrite=True)
-        if path.exists() and not overwrite:
-            return _finished(path, identity)
+    choice("validity", validity, VALIDITY)
+    path = None if store is None else check_writable(store, overwrite=True)
+    with make_executor(workers, scheduler, client) as executor:
+        if path is not None and path.suffix == ".zarr":
+            with named_as_given(path):
+                dataset = run_stored(experiment, path, executor, overwrite, validity, progress)
+        else:
+            dataset = _whole(experiment, path, executor, overwrite, validity, progress)
+    _report(dataset)
+    return dataset
+
+
+def resume(
+    store: str | Path,
+    *,
+    client: Any = None,
+    scheduler: str | None = None,
+    workers: int | None = None,
+    validity: str = "refuse",
+    retry_failed: bool = False,
+    progress: bool | None = None,
+) -> xr.Dataset:
+    """Go on with what a store was last asked for.
+
+    Parameters
+    ----------
+    store : path
+        A Zarr store that `run` began.
+    client, scheduler, workers, validity, progress
+        As in `run`.
+    retry_failed : bool
+        Compute members again whose computation raised an error or lost its worker.
+
+    Returns
+    -------
+    xarray.Dataset
+        As of `run`.
+
+    Raises
+    ------
+    StoreError
+        If there is no such store, or its experiment is one that no file can hold.
+    """
+    path = named(store)
+    experiment = stored_experiment(path)
+    with make_executor(workers, scheduler, client) as executor, named_as_given(path):
+        dataset = go_on(experiment, path, executor, validity, progress, retry=retry_failed)
+    _report(dataset)
+    return dataset
+
+
+def estimate(
+    experiment: Experiment,
+    store: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    validity: str = "warn",
+) -> Estimate:
+    """What is to be computed of an experiment, and what it costs, without computing it.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    store : path, optional
+        What is there already does not count.
+    workers : int, optional
+        Cells at a time; 1 by default.
+    validity
+        As in `run`.
+
+    Returns
+    -------
+    Estimate
+        Cells, time, memory and disk; its text is a sentence.
+    """
+    if not isinstance(experiment, Experiment):
+        raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")
+    check_memory(experiment, stored=store is not None)
+    plan = Plan.of(experiment)
+    found = survey(plan, validity)
+    layout = blank_layout(plan, found)
+    mask = plan.asked()
+    path = None if store is None else named(store)
+    if path is not None and path.exists() and is_ensemble(path):
+        with named_as_given(path):
+            plan = Plan.of(experiment, plan_at(path, experiment))
+            mask = pending(plan, Ledger.of_dataset(load_ensemble(path), plan.shape))
+    at_once = 1 if workers is None else integer("workers", workers, least=1)
+    return cost_of(plan, mask, found, layout, at_once)
+
+
+def _whole(
+    experiment: Experiment,
+    path: Path | None,
+    executor: Executor,
+    overwrite: bool,
+    validity: str,
+    progress: bool | None,
+) -> xr.Dataset:
+    """Compute everything in memory, and save it at the end if there is a path."""
+    if path is not None and path.exists() and not overwrite:
+        return finished(path, experiment)
     check_memory(experiment)
-    asked = find_observables(experiment.observables)
-    start = clock.perf_counter()
-    with Bar(type(experiment.method).__name__, enabled=progress) as bar:
-        bar(0.0, "drawing")
-        members = list(cells(experiment))
-        problems = _problems(members, experiment, validity, bar)
-        raws = _solve(members, problems, experiment.times, asked, bar)
-    provenance = provenance_of(
-        identity,
-        device=experiment.method.device(),
-        seed=experiment.seed,
-        seconds=clock.perf_counter() - start,
-    )
-    _report(raws, members)
-    dataset = to_dataset(
-        raws, grid(experiment), asked, experiment.times, members[0].model, provenance
-    )
-    if store is not None:
-        save(dataset, store, overwrite=overwrite)
+    plan = Plan.of(experiment)
+    found = survey(plan, validity)
+    sink = EnsembleMemory(blank_layout(plan, found))
+    tell(cost_of(plan, plan.asked(), found, sink.layout, executor.workers), progress)
+    campaign = Campaign(plan, sink, executor, validity, progress)
+    campaign.run()
+    dataset = public(campaign.dataset())
+    if path is not None:
+        save(dataset, path, overwrite=overwrite)
     return dataset
 
 
-_PREPARING = 0.05
-"""Share of the progress bar for drawing and reducing."""
-
-
-def describe_experiment(experiment: Experiment) -> dict[str, Any]:
-    """The experiment as plain data: the tables of its file where it has one."""
-    try:
-        table = experiment.to_table()
-        given = experiment.model.couplings
-        if isinstance(given, Fixed) and given.path:  # what the file holds counts, not its place
-            place = {"path": Path(given.path).name, "content": describe(given.array)}
-            table["model"]["couplings"] |= place
-    except InputError:  # a model that no file can hold
-        fields = dataclasses.fields(experiment)
-        table = {item.name: describe(getattr(experiment, item.name)) for item in fields}
-    described: dict[str, Any] = json.loads(as_json(describe(table)))
-    return described
-
-
-def _finished(store: Path, identity: dict[str, Any]) -> xr.Dataset:
-    """What is at `store`, if it is the result of the same experiment."""
-    dataset = load(store)
-    if json.loads(dataset.attrs["experiment"]) != identity:
-        raise StoreError(
-            f"`{store}` holds the results of another experiment; "
-            "choose another path or ask to overwrite it."
-        )
-    return dataset
-
-
-def _problems(
-    members: list[Cell], experiment: Experiment, validity: str, bar: Bar
-) -> list[Problem]:
-    """Reduce every cell; each distinct verdict is enforced once."""
-    problems, seen = [], set()
-    for number, cell in enumerate(members):
-        bar(_PREPARING * number / len(members), "reducing")
-        check_question(cell.model, cell.state, cell.method, experiment.observables)
-        problem = as_in_files(reduce, cell.model, cell.state)
-        assessment = cell.method.assess(problem, experiment.times)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            enforce(cell.method, assessment, validity)
-        for warning in caught:
-            text = str(warning.message)
-            if text not in seen:
-                seen.add(text)
-                warnings.warn(text, ValidityWarning, stacklevel=3)
-        problems.append(problem)
-    return problems
-
-
-def _solve(
-    members: list[Cell], problems: list[Problem], times: Any, asked: Any, bar: Bar
-) -> list[Raw]:
-    """Cells of equal method settings go to the method together."""
-    raws: dict[int, Raw] = {}
-    by_method: dict[Any, list[int]] = {}
-    for i, cell in enumerate(members):
-        by_method.setdefault(cell.method, []).append(i)
-    for number, (method, chosen) in enumerate(by_method.items()):
-
-        def report(share: float, text: str = "", number: int = number) -> None:
-            solved = (number + share) / len(by_method)
-            bar(_PREPARING + (1 - _PREPARING) * solved, text)
-
-        keys = [members[i].key for i in chosen]
-        made = method.run_many([problems[i] for i in chosen], times, asked, keys, report)
-        raws.update(zip(chosen, made, strict=True))
-    return [raws[i] for i in range(len(members))]
-
-
-def _report(raws: list[Raw], members: list[Cell]) -> None:
+def _report(dataset: xr.Dataset) -> None:
     """Say which members did not end well; they stay in the dataset, marked."""
-    bad = [i for i, raw in enumerate(raws) if raw.status is not Status.OK]
-    if bad:
-        kinds = Counter(raws[i].status.name.lower() for i in bad)
-        listing = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-        warnings.warn(
-            f"{len(bad)} of {len(raws)} members did not end well ({listing}); the first, at "
-            f"{members[bad[0]].coordinates}: {raws[bad[0]].message}.",
-            ValidityWarning,
-            stacklevel=3,
-        )
+    status = dataset["status"]
+    bad = np.argwhere(status.values != Status.OK)
+    if not len(bad):
+        return
+    counts = Counter(Status(int(code)).name.lower() for code in status.values[tuple(bad.T)])
+    listing = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    first = tuple(bad[0].tolist())
+    where = {
+        str(dim): dataset[dim].values[k].item() if dim in dataset.coords else k
+        for dim, k in zip(status.dims, first, strict=True)
+    }
+    number = str(int(np.ravel_multi_index(first, status.shape)))
+    message = json.loads(status.attrs["messages"]).get(number, "no reason is known")
+    warnings.warn(
+        f"{len(bad)} of {status.size} members did not end well ({listing}); the first, at {where}: "
+        f"{message}.",
+        ValidityWarning,
+        stacklevel=3,
+    )

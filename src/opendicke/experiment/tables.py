@@ -108,6 +108,9 @@ class ExperimentTable(Table):
     seed: int = 0
     realizations: int = 1
     thermodynamic: bool = False
+    target_stderr: float | None = None
+    most_realizations: int = 10_000
+    most_trajectories: int = 1_000_000
     sweep: dict[str, list[Any]] = {}
 
 

@@ -29,6 +29,9 @@ def experiment_table(
     seed: int,
     sweep: Mapping[str, Sequence[Any]],
     thermodynamic: bool,
+    target_stderr: float | None,
+    most_realizations: int,
+    most_trajectories: int,
 ) -> dict[str, Any]:
     """The arguments of an `Experiment` as nested tables of plain values."""
     table: dict[str, Any] = {
@@ -38,6 +41,10 @@ def experiment_table(
     }
     if thermodynamic:
         table["thermodynamic"] = True
+    if target_stderr is not None:
+        table["target_stderr"] = target_stderr
+        table["most_realizations"] = most_realizations
+        table["most_trajectories"] = most_trajectories
     table["model"] = _model_table(model)
     table["state"] = _state_table(state)
     table["times"] = _times_table(times)

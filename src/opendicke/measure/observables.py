@@ -326,6 +326,11 @@ def find_observables(names: object) -> tuple[Observable, ...]:
     return tuple(found.values())
 
 
+def register_observables(given: Iterable[Observable]) -> None:
+    """Register observables made elsewhere, as they are."""
+    _registry.update({item.name: item for item in given})
+
+
 def known_observables() -> tuple[str, ...]:
     """Names of all registered observables."""
     return tuple(_registry)

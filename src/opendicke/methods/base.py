@@ -6,7 +6,7 @@ import os
 import platform
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import IntEnum
 from typing import Any, ClassVar
@@ -58,8 +58,12 @@ class AbstractMethod(ABC):
     offers: ClassVar[tuple[type, ...]]
     """Kinds of observable terms that the method evaluates."""
     stochastic: ClassVar[bool]
+    together: ClassVar[int] = 1
+    """How many problems gain from being solved in one call."""
     starts: ClassVar[tuple[type, ...]] = (ProductState,)
     """Kinds of states from which the method can start."""
+    continues: ClassVar[bool] = False
+    """Whether answers hold the state at the last time, from which `continued` goes on."""
 
     def asks(self, coupling_axis: str) -> tuple[str, ...]:
         """Observables where the user names none, for a model with modes."""
@@ -85,8 +89,44 @@ class AbstractMethod(ABC):
         observables: tuple[Observable, ...],
         keys: Sequence[tuple[int, int]],
         progress: Progress | None = None,
+        before: Sequence[Raw | None] | None = None,
     ) -> list[Raw]:
-        """Solve problems together; `keys` are (seed, realization) of each."""
+        """Solve problems together.
+
+        Parameters
+        ----------
+        problems
+            One or more, of any shapes.
+        times : array (T,)
+            Output times; states are given at the first.
+        observables
+            What is asked of every problem.
+        keys
+            (seed, realization) of each problem.
+        progress : optional
+            Called with the fraction done.
+        before : optional
+            What an earlier run with the same settings, extents aside, answered to each problem, or
+            None. Stochastic methods add the trajectories that are missing, with the numerics that
+            were resolved then; others return it as it is.
+
+        Returns
+        -------
+        list of Raw
+            One for each problem, in their order.
+        """
+
+    def continued(self, model: DickeModel | IsingModel, end: Mapping[str, Array]) -> ProductState:
+        """The state from which to go on where an answer ended, from its `Raw.end`.
+
+        Raises
+        ------
+        InputError
+            If the method keeps no such states.
+        """
+        raise InputError(
+            "method", "be one that goes on from where it ended", f"was {type(self).__name__}"
+        )
 
     def run(
         self,
@@ -118,11 +158,20 @@ class AbstractMethod(ABC):
 
 
 def one_by_one(
-    solve: Callable[[int, Progress], Raw], count: int, progress: Progress | None
+    solve: Callable[[int, Progress], Raw],
+    count: int,
+    progress: Progress | None,
+    done: Sequence[Raw | None] | None = None,
 ) -> list[Raw]:
-    """Problems 0 … count − 1 solved one after the other, their progress that of them all."""
+    """Problems 0 … count − 1 solved one after the other, their progress that of them all.
+
+    Those that are done already are left out.
+    """
     results = []
     for number in range(count):
+        if done is not None and (known := done[number]) is not None:
+            results.append(known)
+            continue
 
         def report(share: float, text: str, number: int = number) -> None:
             if progress is not None:
@@ -146,11 +195,17 @@ def enforce(method: AbstractMethod, assessment: Assessment, validity: str) -> No
         return
     name = type(method).__name__
     if assessment.verdict is Verdict.INVALID and validity == "refuse":
-        raise ValidityError(
-            f'{name} is not valid here: {assessment.reason} (validity="warn" asks anyway).'
-        )
+        raise ValidityError(refusal(method, assessment))
     if assessment.verdict is not Verdict.VALID:
         word = assessment.verdict.name.lower()
         warnings.warn(f"{name} is {word} here: {assessment.reason}.", ValidityWarning, stacklevel=3)
     for remark in assessment.remarks:
         warnings.warn(f"{name}: {remark}.", ValidityWarning, stacklevel=3)
+
+
+def refusal(method: AbstractMethod, assessment: Assessment) -> str:
+    """Why a method does not answer."""
+    return (
+        f"{type(method).__name__} is not valid here: {assessment.reason} "
+        '(validity="warn" asks anyway).'
+    )

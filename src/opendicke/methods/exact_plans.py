@@ -72,7 +72,15 @@ def raised(cutoff: tuple[int, ...], least: int = 1) -> tuple[int, ...]:
 
 def written(cutoff: tuple[int, ...]) -> str:
     """A cutoff in words."""
-    return " × ".join(map(str, cutoff)) or "none"
+    return _TIMES.join(map(str, cutoff)) or _NONE
+
+
+def as_numbers(text: str) -> tuple[int, ...]:
+    """The cutoff that was written so."""
+    return () if text == _NONE else tuple(map(int, text.split(_TIMES)))
+
+
+_TIMES, _NONE = " × ", "none"
 
 
 def plans(

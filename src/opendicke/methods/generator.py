@@ -15,7 +15,6 @@ block spin by spin, and for each configuration the rate that leads *into* it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -26,6 +25,7 @@ from numba import njit
 
 from opendicke.errors import InputError
 from opendicke.methods.lanes import add_mirrored, add_neighbours
+from opendicke.methods.parallel import cores
 from opendicke.model.checks import Array, affordable, numeric_array
 from opendicke.physics.rate_table import FlipRates, look_up
 
@@ -115,7 +115,7 @@ class Generator:
         size = min(self.half, BLOCK)
         self.blocks = np.empty((self.half // size, spins, size))
         self.products = 0
-        self._workers = os.cpu_count() or 1
+        self._workers = cores()
         self._pool: ThreadPoolExecutor | None = None
 
     def _finish(self) -> None:

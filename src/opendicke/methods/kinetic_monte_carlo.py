@@ -16,7 +16,16 @@ from opendicke.methods.annealing import Annealing, Stage, damped
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict, one_by_one
 from opendicke.methods.parallel import cores, side_by_side
 from opendicke.methods.populations import OF_CONFIGURATIONS, Readout, check_along
-from opendicke.methods.stochastic import Extent, Followed, check_extent, gather
+from opendicke.methods.stochastic import (
+    Extent,
+    Followed,
+    Gathered,
+    as_it_is,
+    check_extent,
+    earlier,
+    gather,
+    settled,
+)
 from opendicke.model.checks import Array, choice
 from opendicke.model.dicke import DickeModel
 from opendicke.model.ensemble import Ensemble
@@ -147,11 +156,13 @@ class KineticMonteCarlo(AbstractMethod):
         observables: tuple[Observable, ...],
         keys: Sequence[tuple[int, int]],
         progress: Progress | None = None,
+        before: Sequence[Raw | None] | None = None,
     ) -> list[Raw]:
         """Solve problems one after the other, the blocks of each several at a time."""
 
         def one(number: int, report: Progress) -> Raw:
-            return self._solve(problems[number], times, observables, keys[number], report)
+            question = problems[number], times, observables, keys[number]
+            return self._solve(*question, report, None if before is None else before[number])
 
         return one_by_one(one, len(problems), progress)
 
@@ -198,15 +209,26 @@ class KineticMonteCarlo(AbstractMethod):
         observables: tuple[Observable, ...],
         key: tuple[int, int],
         report: Progress,
+        before: Raw | None,
     ) -> Raw:
-        run = _Run(self, problem, times, observables, key)
+        known = earlier(before, observables, problem.model, times)
         extent = self.extent(problem.state)
+        if before is not None and (found := settled(known, extent)) is not None:
+            return as_it_is(before, *self._status(found, times))
+        method = self
+        if before is not None and known is not None:
+            method = replace(self, sampler=before.numerics["sampler"])
+        run = _Run(method, problem, times, observables, key)
         size = run.block_size(extent.most)
-        gathered = gather(run.statistics, self.extent(problem.state, size), report, at_once=cores())
+        extent = self.extent(problem.state, size)
+        gathered = gather(run.statistics, extent, report, at_once=cores(), before=known)
         numerics = run.numerics | {"block": size} | gathered.numerics(times)
-        message = gathered.missed(times, self.target_stderr)
-        status = Status.NOT_CONVERGED if message else Status.OK
+        status, message = self._status(gathered, times)
         return Raw(gathered.values, status, message, numerics, run.labels)
+
+    def _status(self, gathered: Gathered, times: Array) -> tuple[Status, str]:
+        message = gathered.missed(times, self.target_stderr)
+        return (Status.NOT_CONVERGED, message) if message else (Status.OK, "")
 
 
 class _Run:

@@ -134,6 +134,7 @@ class Lindblad(AbstractMethod):
         observables: tuple[Observable, ...],
         keys: Sequence[tuple[int, int]],
         progress: Progress | None = None,
+        before: Sequence[Raw | None] | None = None,
     ) -> list[Raw]:
         """Solve problems one after the other."""
 
@@ -144,7 +145,7 @@ class Lindblad(AbstractMethod):
             chosen = self._plans(task, float(task.elapsed[-1]))
             return followed(task, chosen, self.tolerance, self.cutoff is None, report)
 
-        return one_by_one(one, len(problems), progress)
+        return one_by_one(one, len(problems), progress, before)
 
     def stationary(
         self,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,10 @@ from opendicke.model.ising import IsingModel
 from opendicke.model.reduce import Problem
 from opendicke.model.state import Pattern, ProductState
 from opendicke.physics.hidden import hidden_instability
+
+if TYPE_CHECKING:
+    from opendicke.methods.refinement import Refined
+    from opendicke.methods.stepping import Batch
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,9 @@ class MeanField(AbstractMethod):
         InteractionTerm,
         IsingTerm,
     )
+    together: ClassVar[int] = 32
     stochastic: ClassVar[bool] = False
+    continues: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(
@@ -122,124 +128,80 @@ class MeanField(AbstractMethod):
         observables: tuple[Observable, ...],
         keys: Sequence[tuple[int, int]] = (),
         progress: Progress | None = None,
+        before: Sequence[Raw | None] | None = None,
     ) -> list[Raw]:
-        """Integrate all problems, those of one shape together in one compiled program."""
+        """Integrate all problems, those of one shape together in one compiled program.
+
+        An answer depends on others in the same call by round-off alone.
+        """
+        from opendicke.methods.end_states import keeps_end
         from opendicke.methods.stepping import Batch
 
-        results: dict[int, Raw] = {}
-        batches = _batches(problems)
+        known = [None] * len(problems) if before is None else before
+        results = {i: raw for i, raw in enumerate(known) if raw is not None}
+        batches = _batches(problems, [i for i, raw in enumerate(known) if raw is None])
         for number, indices in enumerate(batches):
 
             def report(share: float, text: str, number: int = number) -> None:
                 if progress is not None:
                     progress((number + share) / len(batches), text)
 
-            batch = Batch([problems[i] for i in indices], times, observables, self.order)
+            some = [problems[i] for i in indices]
+            batch = Batch(some, times, observables, self.order, keeps_end(some[0]))
             for i, raw in zip(indices, self._solve(batch, report), strict=True):
                 results[i] = raw
         return [results[i] for i in range(len(problems))]
 
-    def _solve(self, batch: Any, report: Progress) -> list[Raw]:
-        if self.step is not None:
+    def continued(self, model: DickeModel | IsingModel, end: Mapping[str, Array]) -> ProductState:
+        """The product state at the last time of an answer, to start from there."""
+        from opendicke.methods.end_states import state_at
+
+        return state_at(model, end)
+
+    def _solve(self, batch: Batch, report: Progress) -> list[Raw]:
+        from opendicke.methods.refinement import Refined, refine
+
+        if self.step is None:
+            refined = refine(batch, self.tolerance, report)
+        else:
             counts = batch.counts(self.step)
-            values = batch.integrate(batch.everyone, counts, report)
-            step = batch.longest_step(counts)
-            members = _members(values, len(batch.everyone))
-            return [self._raw(member, batch, step) for member in members]
-        return self._refine(batch, report)
+            step, unknown = batch.longest_step(counts), np.full(1, np.nan)
+            refined = [
+                Refined(solution, step, unknown, False, math.nan)
+                for solution in batch.integrate(batch.everyone, counts, report)
+            ]
+        return [self._raw(found, batch, k) for k, found in enumerate(refined)]
 
-    def _refine(self, batch: Any, report: Progress) -> list[Raw]:
-        """Shorten the step until two successive solutions agree, member by member.
+    def _raw(self, found: Refined, batch: Batch, number: int) -> Raw:
+        """Say how one solution ended."""
+        from opendicke.methods.end_states import end_state
 
-        If the error at step τ is C τ^p, solutions at r τ and τ differ by (r^p − 1) times the error
-        of the better one. Twice that is the estimate where the difference agrees with the error
-        that was estimated for the worse one and the step resolves the fastest mode; elsewhere
-        the difference itself is, and while the mode is not resolved two in a row must pass.
-        Numbers of steps are coprime from one solution to the next, so that no two of them share a
-        resonance of the step with a fast mode. A member whose error repeatedly fails to fall,
-        because its motion is chaotic or round-off is reached, is given up and marked.
-        """
-        results: dict[int, Raw] = {}
-        active = batch.everyone
-        span = float(batch.times[-1] - batch.times[0])
-        counts = batch.counts(max(batch.first_step, span / _MOST_STEPS) or 1.0)
-        done, ratio = _FIRST_SHARE, 2
-        part = _scaled(report, 0.0, done)
-        coarse = _members(batch.integrate(active, counts, part, "first step"), len(active))
-        last = np.full((len(active), len(batch.times)), np.inf)
-        stalls = np.zeros(len(active), dtype=int)
-        agreed = np.zeros(len(active), dtype=bool)
-        while len(active):
-            finer = np.where(counts > 0, ratio * counts + 1, 0)
-            shortened = float((finer[counts > 0] / counts[counts > 0]).min(initial=np.inf))
-            counts = finer
-            step, share = batch.longest_step(counts), done + (1 - done) * 0.6
-            part, done = _scaled(report, done, share), share
-            fine = _members(batch.integrate(active, counts, part, f"step {step:.3g}"), len(active))
-            apart = np.array([_distance(a, b) for a, b in zip(coarse, fine, strict=True)])
-            promised = min(shortened, 1e3) ** self.order
-            guess = 2 * apart / (promised - 1)
-            # The law predicts `apart` to be about half the last guess, the coarser one's error.
-            kept = (apart <= last) & (last < _SATURATED)
-            lawful = np.where(np.isinf(last), guess < _SMALL, kept)
-            resolved = batch.fastest_mode * step <= 1
-            lawful &= resolved
-            course = np.where(lawful, guess, apart)
-            error = course.max(axis=1)
-            stalls = stalls + (resolved & (guess.max(axis=1) > last.max(axis=1) / 2))
-            exhausted = 2 * counts.sum() > _MOST_STEPS
-            before, agreed = agreed, error <= self.tolerance
-            ended = (agreed & (resolved | before)) | (stalls >= _PATIENCE) | exhausted
-            for k in np.flatnonzero(ended):
-                results[int(active[k])] = self._raw(fine[k], batch, step, course[k], exhausted)
-            rest = np.flatnonzero(~ended)
-            trusted = (lawful | (apart <= self.tolerance))[rest].all() and not stalls[rest].any()
-            active, stalls, last, agreed = active[rest], stalls[rest], guess[rest], agreed[rest]
-            coarse = [fine[k] for k in rest]
-            ratio = self._next_ratio(last, counts) if trusted and len(rest) else 2
-        report(1.0, "done")
-        return [results[int(k)] for k in batch.everyone]
-
-    def _next_ratio(self, errors: Array, counts: Array) -> int:
-        """How much shorter the next step is, if errors fall as the order promises."""
-        wanted = math.ceil((float(errors.max()) / self.tolerance) ** (1 / self.order))
-        affordable = int(_MOST_STEPS / counts.sum())
-        return max(2, min(int(wanted), 8, affordable))
-
-    def _raw(
-        self,
-        values: dict[str, Array],
-        batch: Any,
-        step: float,
-        course: Array | None = None,
-        exhausted: bool = False,
-    ) -> Raw:
-        """Label one solution; `course` is its estimated error at each time, if there is one."""
-        error = math.nan if course is None else float(course.max())
+        values, step, course = found.solution.values, found.step, found.course
+        error = float(course.max())
         numerics = {"step": step, "order": self.order, "estimated_error": error}
+        end: dict[str, Array] = {}
+        if (state := found.solution.state) is not None:
+            numerics["end_error"] = found.end_error
+            end = end_state(batch.problems[number], state, float(batch.times[-1] - batch.times[0]))
         if not all(np.isfinite(array).all() for array in values.values()):
             return Raw(values, Status.NOT_FINITE, "the solution is not finite", numerics)
-        if course is not None and error > self.tolerance:
+        if error > self.tolerance:
             good = batch.times[max(int(np.argmax(course > self.tolerance)) - 1, 0)]
             why = (
                 f"the limit of {_MOST_STEPS} steps is reached"
-                if exhausted
+                if found.exhausted
                 else "shorter steps do not help: the motion may be chaotic"
             )
             message = (
                 f"the estimated error is {error:.2g} at step {step:.2g}, above the tolerance "
                 f"{self.tolerance:.2g} (but below it up to time {good:g}), and {why}"
             )
-            return Raw(values, Status.NOT_CONVERGED, message, numerics)
-        return Raw(values, Status.OK, "", numerics)
+            return Raw(values, Status.NOT_CONVERGED, message, numerics, end=end)
+        return Raw(values, Status.OK, "", numerics, end=end)
 
 
 _DOUBTFUL_SHARE = 0.05
 _MOST_STEPS = 10**7
-_FIRST_SHARE = 0.05
-_SMALL = 1e-3
-_SATURATED = 0.05
-_PATIENCE = 3
 
 
 def _remarks(problem: Problem) -> tuple[str, ...]:
@@ -264,10 +226,13 @@ def _remarks(problem: Problem) -> tuple[str, ...]:
     return remarks
 
 
-def _batches(problems: Sequence[Problem], most_bytes: float = 5e8) -> list[list[int]]:
-    """Indices of problems of one shape, in batches that fit the memory comfortably."""
+def _batches(
+    problems: Sequence[Problem], asked: Sequence[int], most_bytes: float = 5e8
+) -> list[list[int]]:
+    """Indices, of those asked, of one shape, in batches that fit the memory comfortably."""
     by_shape: dict[Any, list[int]] = {}
-    for i, problem in enumerate(problems):
+    for i in asked:
+        problem = problems[i]
         key = (
             problem.shape,
             problem.factors is None or tuple(factor.shape for factor in problem.factors),
@@ -292,24 +257,3 @@ def _batches(problems: Sequence[Problem], most_bytes: float = 5e8) -> list[list[
         pieces = -(-len(indices) // most)
         batches += [list(map(int, piece)) for piece in np.array_split(indices, pieces)]
     return batches
-
-
-def _members(values: dict[str, Array], count: int) -> list[dict[str, Array]]:
-    return [{name: array[k] for name, array in values.items()} for k in range(count)]
-
-
-def _distance(first: dict[str, Array], second: dict[str, Array]) -> Array:
-    """Largest difference over observables at each time (T,), relative to values above 1.
-
-    A difference that is not a number counts as infinite.
-    """
-    differences = []
-    for name, array in second.items():
-        scale = max(1.0, float(np.abs(array).max(initial=0)))
-        apart = np.abs(array - first[name]).reshape(len(array), -1).max(axis=1)
-        differences.append(apart / scale)
-    return np.asarray(np.nan_to_num(np.max(differences, axis=0), nan=np.inf))
-
-
-def _scaled(report: Progress, start: float, end: float) -> Progress:
-    return lambda share, text: report(start + (end - start) * share, text)

@@ -1,4 +1,11 @@
-"""Independent pieces of work, several at a time, their results in order."""
+"""Independent pieces of work, several at a time, their results in order.
+
+`limit_threads` bounds how many threads the library starts; no result depends on it. Threads of the
+libraries below are bounded by their own settings, before they load: JAX's by
+`XLA_FLAGS=--xla_cpu_multi_thread_eigen=false` or by the processor cores that the process may use
+(their number changed no bit where we looked), those of linear algebra by `OMP_NUM_THREADS`,
+`OPENBLAS_NUM_THREADS` or `MKL_NUM_THREADS`, which may change results by round-off.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +13,43 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
+from opendicke.model.checks import integer
+
 T = TypeVar("T")
+_limit: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+@contextmanager
+def limit_threads(count: int | None) -> Iterator[None]:
+    """Let the library start at most so many threads at a time in this context; None: as outside.
+
+    It holds for this thread and for those that the library starts from it, so that several threads
+    of one process, such as those of a Dask worker, have limits of their own. Limits inside others
+    are the smaller of both.
+
+    Raises
+    ------
+    InputError
+        If the count is not a positive integer.
+    """
+    outer = _limit.get()
+    if count is not None:
+        count = integer("count", count, least=1)
+    token = _limit.set(min((each for each in (count, outer) if each is not None), default=None))
+    try:
+        yield
+    finally:
+        _limit.reset(token)
 
 
 def cores() -> int:
-    """Processor cores: pieces at a time that the processor computes."""
-    return os.cpu_count() or 1
+    """Pieces at a time that the processor computes: its cores, or fewer by `limit_threads`."""
+    present, limit = os.cpu_count() or 1, _limit.get()
+    return present if limit is None else min(present, limit)
 
 
 def workers() -> int:
@@ -36,7 +72,7 @@ def in_order(
     pool = ThreadPoolExecutor(count)
     try:
         for part in parts:
-            waiting.append(pool.submit(task, part))
+            waiting.append(pool.submit(copy_context().run, task, part))
             if len(waiting) > 2 * count:
                 yield waiting.popleft().result()
         while waiting:

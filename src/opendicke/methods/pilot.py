@@ -16,7 +16,7 @@ import numpy as np
 
 from opendicke.methods.base import Progress
 from opendicke.methods.parallel import in_order
-from opendicke.methods.schedule import longest_step
+from opendicke.methods.schedule import Steps, longest_step
 from opendicke.methods.stepping import coarse_step, fastest_mode
 from opendicke.model.checks import Array
 
@@ -34,8 +34,9 @@ _COARSEST = 0.02
 class Choice(NamedTuple):
     """Steps to make, and what they cost in accuracy."""
 
+    steps: Steps
     counts: Array
-    """Steps into each output time, (T,)."""
+    """Steps into each output time, (T,), as `steps` counts them."""
     error: float
     """Estimated error of ensemble means, NaN if there was no pilot."""
     pilots: int
@@ -77,10 +78,11 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
     if noisy and problem.field.any() and problem.couplings.any():
         order = 2  # the interplay of noise and field
     if not math.isfinite(first) or span == 0:
-        return Choice(trajectories.counts(max(span, 1.0)), 0.0, 0, "")
+        return _chosen(elapsed, Steps(max(span, 1.0)), 0.0, 0)
     count = min(most, trajectories.numerics.block)
     slowest = fastest_mode(problem)
-    counts = trajectories.counts(max(first, span / _MOST_STEPS))
+    steps = Steps(max(first, span / _MOST_STEPS))
+    counts = steps.counts(elapsed)
     ratio, last, stalls = 2, math.inf, 0
     coarse: Any = None
     for attempt in range(40):
@@ -88,7 +90,8 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
         # Where a mode turns far in a step, numbers of steps without common factors share no
         # resonance with it; noise on a path of its own needs multiples.
         multiple = noisy or slowest * longest_step(elapsed, counts) <= 1
-        finer = np.where(counts > 0, ratio * counts + (0 if multiple else 1), 0)
+        shorter = steps.refined(ratio, 0 if multiple else 1)
+        finer = shorter.counts(elapsed)
         runs = [(finer, 1)]
         if coarse is None or noisy:
             runs.append((counts, ratio if noisy else 1))
@@ -103,9 +106,9 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
         error = _SAFETY * apart.bound / gain if lawful else apart.bound
         coarse_error = _MARGIN * apart.bound * (1 + 1 / (2**order - 1)) if lawful else math.inf
         if coarse_error <= tolerance:
-            return Choice(counts, coarse_error, count, "")
+            return Choice(steps, counts, coarse_error, count, "")
         if error <= tolerance * (2**order if lawful and not stalls else 1):
-            return _between(trajectories, counts, finer, error, tolerance, order, lawful, count)
+            return _between(elapsed, steps, shorter, error, tolerance, order, lawful, count)
         stalls = stalls + 1 if apart.bound > last / 2 else 0
         exhausted = shortened * finer.sum() > _MOST_STEPS
         if stalls >= _PATIENCE or exhausted:
@@ -119,20 +122,24 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
                     f"trajectories are chaotic, and {count} pairs at two steps cannot tell their "
                     "means apart"
                 )
-            return Choice(finer, apart.bound, count, reason, apart.certain)
+            return Choice(shorter, finer, apart.bound, count, reason, apart.certain)
         last = apart.bound
-        coarse, counts = fine, finer
+        coarse, counts, steps = fine, finer, shorter
         ratio = 2
         if lawful:
             wanted = math.ceil((error / tolerance) ** (1 / order))
             ratio = int(np.clip(wanted, 2, 4 if noisy else 8))
-    return Choice(finer, apart.bound, count, "shorter steps do not help")
+    return Choice(shorter, finer, apart.bound, count, "shorter steps do not help")
+
+
+def _chosen(elapsed: Array, steps: Steps, error: float, pilots: int) -> Choice:
+    return Choice(steps, steps.counts(elapsed), error, pilots, "")
 
 
 def _between(
-    trajectories: Any,
-    counts: Array,
-    finer: Array,
+    elapsed: Array,
+    steps: Steps,
+    shorter: Steps,
     error: float,
     tolerance: float,
     order: int,
@@ -144,12 +151,12 @@ def _between(
     Where it is shorter than both, the promise is not tried: the law is used as it is for the error.
     """
     if not lawful or error == 0:
-        return Choice(finer, error, pilots, "")
+        return _chosen(elapsed, shorter, error, pilots)
     stretch = (0.9 * tolerance / error) ** (1 / order)
-    short = longest_step(trajectories.elapsed, finer)
-    long = longest_step(trajectories.elapsed, counts)
+    short = longest_step(elapsed, shorter.counts(elapsed))
+    long = longest_step(elapsed, steps.counts(elapsed))
     step = min(short * stretch, long)
-    return Choice(trajectories.counts(step), error * (step / short) ** order, pilots, "")
+    return _chosen(elapsed, Steps(step), error * (step / short) ** order, pilots)
 
 
 def pilots(trajectories: Any, most: int) -> int:

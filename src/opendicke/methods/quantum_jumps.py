@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,8 +17,16 @@ from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw, Status
 from opendicke.measure.terms import EntropyTerm
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict, one_by_one
-from opendicke.methods.exact_plans import is_pure, written
-from opendicke.methods.stochastic import Extent, Gathered, check_extent, gather
+from opendicke.methods.exact_plans import as_numbers, is_pure, written
+from opendicke.methods.stochastic import (
+    Extent,
+    Gathered,
+    as_it_is,
+    check_extent,
+    earlier,
+    gather,
+    settled,
+)
 from opendicke.model.checks import Array, affordable, integer, machine_memory, real
 from opendicke.model.collective import SpinSpace
 from opendicke.model.dicke import DickeModel
@@ -149,6 +157,7 @@ class QuantumJumps(AbstractMethod):
         observables: tuple[Observable, ...],
         keys: Sequence[tuple[int, int]],
         progress: Progress | None = None,
+        before: Sequence[Raw | None] | None = None,
     ) -> list[Raw]:
         """Solve problems one after the other."""
 
@@ -157,7 +166,8 @@ class QuantumJumps(AbstractMethod):
 
             question = problems[number], times, observables
             try:
-                return self._solve(*question, keys[number], report)
+                known = None if before is None else before[number]
+                return self._solve(*question, keys[number], report, known)
             except (IntegratorException, RuntimeError, FloatingPointError) as error:
                 return _failed(*question, str(error))
 
@@ -186,6 +196,7 @@ class QuantumJumps(AbstractMethod):
         observables: tuple[Observable, ...],
         key: tuple[int, int],
         report: Progress,
+        before: Raw | None,
     ) -> Raw:
         from opendicke.methods.jump_cutoff import choose
         from opendicke.methods.jump_starts import Starts
@@ -199,18 +210,30 @@ class QuantumJumps(AbstractMethod):
         def fits(levels: tuple[int, ...]) -> bool:
             return _memory(space, levels) <= machine_memory()
 
-        choice = choose(
-            lambda levels, accuracy: Trajectories(question, starts, levels, accuracy, fits),
-            self._levels(space, modes),
-            self.tolerance,
-            most,
-            fits,
-            lambda share, text: report(share / 5, text),
-            self.cutoff is not None,
-        )
+        def make(levels: tuple[int, ...], accuracy: float) -> Trajectories:
+            return Trajectories(question, starts, levels, accuracy, fits)
+
+        known = earlier(before, observables, problem.model, times)
+        if before is not None and known is not None:
+            choice, totals = _recorded(before.numerics, make)
+            if choice.trajectories.deterministic:
+                return before
+            if (found := settled(known, self.extent(problem.state))) is not None:
+                return as_it_is(before, *self._status(choice, found, totals, times))
+            begun = 0.0
+        else:
+            choice = choose(
+                make,
+                self._levels(space, modes),
+                self.tolerance,
+                most,
+                fits,
+                lambda share, text: report(share / 5, text),
+                self.cutoff is not None,
+            )
+            totals, begun = _Totals(choice.trajectories.levels), 0.2
         chosen = choice.trajectories
         block = self._block(question, most)
-        totals = _Totals(chosen.levels)
         limit = self.tolerance if self.cutoff is None else None
         if chosen.deterministic:
             gathered = _alone(chosen, most)
@@ -227,8 +250,9 @@ class QuantumJumps(AbstractMethod):
             gathered = gather(
                 one,
                 self.extent(problem.state, block),
-                lambda share, text: report(0.2 + 0.8 * share, text),
+                lambda share, text: report(begun + (1 - begun) * share, text),
                 at_once=1,  # QuTiP's solvers hold the interpreter's lock, and their state
+                before=known,
             )
         numerics = {
             "cutoff": written(chosen.levels),
@@ -246,6 +270,8 @@ class QuantumJumps(AbstractMethod):
         } | gathered.numerics(times)
         if chosen.deterministic:
             numerics["trajectories"] = 1
+        if choice.reason:
+            numerics["cutoff_remark"] = choice.reason
         status, message = self._status(choice, gathered, totals, times)
         return Raw(gathered.values, status, message, numerics, question.labels())
 
@@ -295,7 +321,8 @@ class _Totals:
     def __init__(self, levels: tuple[int, ...]) -> None:
         self.levels = levels
         """The most Fock states of each mode."""
-        self._count, self._jumps = 0, 0
+        self._count = 0
+        self._jumps = 0.0
         self._lost: Array | float = 0.0
         self._top: Array | float = 0.0
 
@@ -322,6 +349,36 @@ class _Totals:
     def jumps(self) -> float:
         """Mean number of jumps."""
         return self._jumps / self._count
+
+    @classmethod
+    def recorded(cls, numerics: Mapping[str, Any]) -> _Totals:
+        """Of an earlier run; of its weights only the largest are known, which later ones add to."""
+        made = cls(as_numbers(numerics["largest_cutoff"]))
+        made._count = int(numerics["trajectories"])
+        made._jumps = float(numerics["jumps"]) * made._count
+        made._lost = float(numerics["initial_weight_lost"]) * made._count
+        made._top = float(numerics["top_level_weight"]) * made._count
+        return made
+
+
+def _recorded(
+    numerics: Mapping[str, Any], make: Callable[[tuple[int, ...], float], Trajectories]
+) -> tuple[Choice, _Totals]:
+    """The cutoff and the integrator that an earlier run chose, and what it summed up."""
+    from opendicke.methods.jump_cutoff import Choice
+
+    def number(name: str) -> float:
+        return math.nan if numerics[name] is None else float(numerics[name])
+
+    trajectories = make(as_numbers(numerics["cutoff"]), number("integrator_tolerance"))
+    choice = Choice(
+        trajectories,
+        number("truncation_error"),
+        number("integrator_error"),
+        int(numerics["pilots"]),
+        str(numerics.get("cutoff_remark", "")),
+    )
+    return choice, _Totals.recorded(numerics)
 
 
 def _failed(

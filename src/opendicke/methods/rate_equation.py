@@ -115,13 +115,14 @@ class RateEquation(AbstractMethod):
         observables: tuple[Observable, ...],
         keys: Sequence[tuple[int, int]],
         progress: Progress | None = None,
+        before: Sequence[Raw | None] | None = None,
     ) -> list[Raw]:
         """Solve problems one after the other."""
 
         def one(number: int, report: Progress) -> Raw:
             return self._followed(problems[number], times, observables, report)
 
-        return one_by_one(one, len(problems), progress)
+        return one_by_one(one, len(problems), progress, before)
 
     def stationary(
         self, problem: Problem, observables: tuple[Observable, ...], report: Progress

@@ -7,6 +7,7 @@ there. Products are read as products of expectation values: mean field's closure
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -22,8 +23,9 @@ from opendicke.measure.terms import (
     Term,
 )
 from opendicke.methods.flow import Parameters, State
-from opendicke.model.checks import Array
-from opendicke.model.dicke import AXES
+from opendicke.model.checks import Array, frozen
+from opendicke.model.dicke import AXES, DickeModel, triad
+from opendicke.model.ising import IsingModel
 from opendicke.model.reduce import Problem
 
 
@@ -205,7 +207,17 @@ def _contract(term: Term, problem: Problem) -> Any:
 
 def component_along(axis: str, problem: Problem) -> Array:
     """Components (3,) along (X, Y, Z) of a unit vector along a laboratory axis."""
-    return problem.model.frame()[:, AXES.index(axis)].copy()
+    return frame_of(problem.model)[:, AXES.index(axis)].copy()
+
+
+def frame_of(model: DickeModel | IsingModel) -> Array:
+    """The model's frame, (3, 3), made once for each pair of axes."""
+    return _frame(model.coupling_axis, model.field_axis)
+
+
+@lru_cache(maxsize=16)
+def _frame(coupling_axis: str, field_axis: str) -> Array:
+    return frozen(triad(coupling_axis, field_axis))
 
 
 def gauge_sign(component: Array, sign: Array) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,38 @@ def longest_step(elapsed: Array, counts: Array) -> float:
     """The longest step that counts stand for."""
     spans = np.diff(elapsed, prepend=0.0)
     return float((spans / np.maximum(counts, 1)).max())
+
+
+class Steps(NamedTuple):
+    """From what numbers of steps were counted: exactly those numbers follow from it again.
+
+    The longest step alone does not say them: where times are uneven, multiples of counts are more
+    than the counts of a shorter step.
+    """
+
+    base: float
+    factor: int = 1
+    offset: int = 0
+
+    def counts(self, elapsed: Array) -> Array:
+        """Steps (T,) into each output time."""
+        counts = step_counts(elapsed, self.base)
+        return np.where(counts > 0, self.factor * counts + self.offset, 0)
+
+    def refined(self, ratio: int, more: int) -> Steps:
+        """`ratio` times as many steps and a few more into each time."""
+        return Steps(self.base, ratio * self.factor, ratio * self.offset + more)
+
+    def numerics(self) -> dict[str, Any]:
+        """By name, to be kept with a result."""
+        names = ("base_step", "step_factor", "step_offset")
+        return dict(zip(names, self, strict=True))
+
+    @classmethod
+    def recorded(cls, numerics: Mapping[str, Any]) -> Steps:
+        """As they were kept."""
+        factor, offset = numerics.get("step_factor", 1), numerics.get("step_offset", 0)
+        return cls(float(numerics["base_step"]), int(factor), int(offset))
 
 
 class Segment(NamedTuple):

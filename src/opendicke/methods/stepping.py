@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -98,6 +98,24 @@ def fastest_mode(problem: Problem) -> float:
     return float(rate[problem.couplings.any(axis=0)].max(initial=0.0))
 
 
+class Solution(NamedTuple):
+    """Of one member, with some numbers of steps."""
+
+    values: dict[str, Array]
+    """By observable, (T, …)."""
+    states: Any
+    """Of all that were solved together, at the last time; None where they are not kept."""
+    place: tuple[Any, ...]
+    """Of this member among them."""
+
+    @property
+    def state(self) -> State | None:
+        """At the last time, where it is kept."""
+        if self.states is None:
+            return None
+        return State(*(None if each is None else each[self.place] for each in self.states))
+
+
 class Batch:
     """Problems of one shape with their contracted observables.
 
@@ -111,6 +129,8 @@ class Batch:
         What is read out at every time.
     order
         Of the splitting.
+    ends : bool
+        Keep states at the last time.
     """
 
     def __init__(
@@ -119,13 +139,16 @@ class Batch:
         times: Array,
         observables: tuple[Observable, ...],
         order: int,
+        ends: bool = False,
     ) -> None:
+        self.problems = problems
         self.everyone = np.arange(len(problems))
-        self.first_step = coarse_step(problems)
-        self.fastest_mode = max(fastest_mode(problem) for problem in problems)
+        self.first_steps = np.array([coarse_step([problem]) for problem in problems])
+        self.fastest_modes = np.array([fastest_mode(problem) for problem in problems])
         self.times = times
+        self.order = order
         self._elapsed = times - times[0]
-        self._order = order
+        self._ends = ends
         self._observables = observables
         pairs = [initial(problem) for problem in problems]
         readouts = [contract(observables, problem) for problem in problems]
@@ -136,6 +159,7 @@ class Batch:
             flows = jax.tree.map(lambda *leaves: np.stack(leaves), *pairs)
         self._members: Any = (*flows, jax.tree.map(lambda *leaves: np.stack(leaves), *readouts))
         self._rows_at_once = self._affordable_rows()
+        self._light = problems[0].couplings.size <= _LIGHT
 
     def counts(self, step: float) -> Array:
         """Steps (T,) into each output time, none longer than `step`; 0 into the first."""
@@ -147,21 +171,38 @@ class Batch:
 
     def integrate(
         self, active: Array, counts: Array, report: Progress, text: str = ""
-    ) -> dict[str, Array]:
-        """Solve the members `active` with `counts` steps into each time.
-
-        Returns
-        -------
-        dict of arrays (member, T, …)
-            By observable.
-        """
+    ) -> list[Solution]:
+        """Solve the members `active` with `counts` steps into each time."""
+        solutions: list[Solution] = []
         with double_precision():
-            return self._integrate(active, counts, report, text)
+            for piece in self._pieces(active):
+                done, more = len(solutions), len(piece)
+
+                def part(share: float, text: str, done: int = done, more: int = more) -> None:
+                    report((done + more * share) / len(active), text)
+
+                solutions += self._integrate(piece, counts, part, text)
+        return solutions
+
+    def _pieces(self, active: Array) -> list[Array]:
+        """Members in pieces that are worth filling up to a power of two."""
+        if self._layout == "turns":
+            return list(active[:, None])
+        few = _FEW if self._layout == "batch" or self._light else 1
+        pieces = []
+        while len(active):
+            padded = _padded(len(active))
+            waste = 4 / 3 if self._light and padded <= _MANY else 8 / 7
+            size = len(active) if padded <= max(few, waste * len(active)) else padded // 2
+            pieces.append(active[:size])
+            active = active[size:]
+        return pieces
 
     def _integrate(
         self, active: Array, counts: Array, report: Progress, text: str
-    ) -> dict[str, Array]:
-        chosen = _padded_choice(active, len(self.everyone))
+    ) -> list[Solution]:
+        filling = np.full(_padded(len(active)) - len(active), active[-1])
+        chosen = np.concatenate([active, filling])
         axis = -1 if self._layout == "batch" else 0
         flows = jax.tree.map(
             lambda leaf: (
@@ -184,7 +225,7 @@ class Batch:
                 states,
                 readout,
                 *segment[:3],
-                order=self._order,
+                order=self.order,
                 layout=self._layout,
             )
             values = jax.tree.map(lambda leaf: np.asarray(leaf)[: len(active)], values)
@@ -193,12 +234,21 @@ class Batch:
             pace = _SEGMENT_SECONDS / max(spent, 1e-4)
             budget = int(np.clip(segment.numbers.sum() * pace, budget / 4, budget * 8) + 1)
             report(schedule.made / max(1, schedule.total), text)
-        return {
+        values = {
             item.name: combined(
                 np.concatenate([part[item.name] for part in collected], axis=1), item
             )
             for item in self._observables
         }
+        last = jax.tree.map(np.asarray, states) if self._ends else None
+        return [
+            Solution(
+                {name: array[k] for name, array in values.items()},
+                last,
+                (..., k) if axis else (k,),
+            )
+            for k in range(len(active))
+        ]
 
     def _affordable_rows(self) -> int:
         """Rows in a segment, a fixed shape: fewer where single spins or modes are read out."""
@@ -225,7 +275,14 @@ _VECTOR = 8
 _FEW_GROUPS = 256
 
 
-def _padded_choice(active: Array, total: int) -> Array:
-    """Indices of the active members, repeated up to a power of two or everyone."""
-    size = min(total, 1 << (len(active) - 1).bit_length())
-    return np.concatenate([active, np.full(size - len(active), active[-1])])
+_FEW = 16
+"""Members that cost little more than one, where systems are small."""
+_MANY = 64
+"""Members of which more than a few are not worth adding."""
+_LIGHT = 1024
+"""Couplings of a small system."""
+
+
+def _padded(count: int) -> int:
+    """The next power of two: programs are made for these numbers of members only."""
+    return 1 << (count - 1).bit_length()

@@ -4,24 +4,28 @@ Trajectories are numbered and come in blocks of fixed size. Blocks are computed 
 their statistics merged in the order of their numbers, and whether to go on is judged after complete
 rounds, whose sizes are numbers of trajectories: neither the number of workers nor their pace
 changes a result, and the size of a block only by round-off. Memory does not grow with the number of
-trajectories.
+trajectories. A run can begin with the statistics of an earlier one: then it makes the trajectories
+that follow.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from opendicke.errors import InputError
-from opendicke.measure.moments import Statistic
-from opendicke.measure.raw import Status
+from opendicke.measure.moments import JointMoments, Moments, Statistic
+from opendicke.measure.observables import Observable
+from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import Progress
 from opendicke.methods.parallel import in_order
 from opendicke.model.checks import Array, integer, real
+from opendicke.model.dicke import DickeModel
+from opendicke.model.ising import IsingModel
 
 DEFAULT_TRAJECTORIES = 1000
 MOST_TRAJECTORIES = 10**6
@@ -63,6 +67,11 @@ class Extent:
         if self.trajectories is not None:
             return self.trajectories
         return DEFAULT_TRAJECTORIES if self.target_stderr is None else MOST_TRAJECTORIES
+
+    @property
+    def least(self) -> int:
+        """Trajectories before anything is judged."""
+        return self.most if self.target_stderr is None else min(self.most, _FIRST_ROUND)
 
 
 def check_extent(
@@ -131,6 +140,12 @@ class Gathered(NamedTuple):
             "largest_stderr_at": float(times[self.worst.place[0]]),
         }
 
+    def enough(self, extent: Extent) -> bool:
+        """Whether no more trajectories are asked."""
+        return self.trajectories >= extent.most or (
+            extent.target_stderr is not None and self.reached
+        )
+
     def missed(self, times: Array, target: float | None) -> str:
         """What to say of a target that was not reached, or nothing."""
         if self.reached or target is None:
@@ -141,7 +156,13 @@ class Gathered(NamedTuple):
         )
 
 
-def gather(block: Block, extent: Extent, report: Progress, at_once: int | None = None) -> Gathered:
+def gather(
+    block: Block,
+    extent: Extent,
+    report: Progress,
+    at_once: int | None = None,
+    before: Statistics | None = None,
+) -> Gathered:
     """Make trajectories until there are enough of them.
 
     Parameters
@@ -155,29 +176,94 @@ def gather(block: Block, extent: Extent, report: Progress, at_once: int | None =
         to need.
     at_once
         Blocks at a time; by default as many as there are workers.
+    before : optional
+        Statistics of the trajectories that there are already, numbered from 0; later ones are
+        merged into them.
     """
-    merged: Statistics | None = None
-    made, most = 0, extent.most
-    goal = most if extent.target_stderr is None else min(most, _FIRST_ROUND)
+    merged, most = before, extent.most
+    made = _count(before)
+    goal = extent.least
     needed, shown = goal if extent.target_stderr is None else min(most, 4 * goal), 0.0
     while True:
         starts = range(made, goal, extent.block)
         parts = ((first, min(extent.block, goal - first)) for first in starts)
         for statistics in in_order(lambda part: block(*part), parts, at_once):
             merged = statistics if merged is None else merge(merged, statistics)
-            made += next(iter(statistics.values())).count
+            made += _count(statistics)
             shown = max(shown, min(1.0, made / needed))
             report(shown, f"{made} trajectories")
         assert merged is not None
-        worst = worst_error(merged)
-        if extent.target_stderr is None:
-            return Gathered(merged, made, worst, True)
-        reached = worst.error <= extent.target_stderr
-        if reached or made >= most:
-            return Gathered(merged, made, worst, reached)
-        excess = worst.error / extent.target_stderr
+        found = judged(merged, extent)
+        if found.enough(extent):
+            return found
+        assert extent.target_stderr is not None
+        excess = found.worst.error / extent.target_stderr
         needed = max(needed, min(most, int(made * min(excess, 1e6) ** 2)))
         goal = min(most, _next_goal(made, excess))
+
+
+def judged(values: Statistics, extent: Extent) -> Gathered:
+    """Statistics with their largest standard error beside the target."""
+    worst = worst_error(values)
+    reached = extent.target_stderr is None or worst.error <= extent.target_stderr
+    return Gathered(values, _count(values), worst, reached)
+
+
+def settled(before: Statistics | None, extent: Extent) -> Gathered | None:
+    """What an earlier run gathered, where it is all that is asked."""
+    if before is None or _count(before) < extent.least:
+        return None
+    found = judged(before, extent)
+    return found if found.enough(extent) else None
+
+
+def earlier(
+    raw: Raw | None,
+    observables: tuple[Observable, ...],
+    model: DickeModel | IsingModel,
+    times: Array,
+) -> Statistics | None:
+    """Statistics of the trajectories of an earlier answer, or None where it holds none.
+
+    Raises
+    ------
+    InputError
+        If it answered another question.
+    """
+    if raw is None or not raw.values:
+        return None
+    made: dict[str, Statistic] = {}
+    for item in observables:
+        value = raw.values.get(item.name)
+        shape = (len(times), *item.shape(model))
+        kind = Moments if item.combine is None else JointMoments
+        if not isinstance(value, kind) or value.mean.shape[-len(shape) :] != shape:
+            raise InputError(
+                "before",
+                f"hold the statistics of `{item.name}`, in the shape {shape}",
+                "held none" if value is None else f"held a {type(value).__name__} of another shape",
+            )
+        if isinstance(value, JointMoments) and item.combine is not None:
+            value = replace(value, combine=item.combine)
+        made[item.name] = value
+    counts = {value.count for value in made.values()}
+    if len(counts) > 1:
+        raise InputError(
+            "before", "hold as many trajectories of each observable", f"held {sorted(counts)}"
+        )
+    return made if counts.pop() else None
+
+
+def as_it_is(before: Raw, status: Status, message: str) -> Raw:
+    """An earlier answer to which nothing is added, judged anew."""
+    if (before.status, before.message) == (status, message):
+        return before
+    return replace(before, status=status, message=message)
+
+
+def _count(values: Statistics | None) -> int:
+    """Trajectories in statistics."""
+    return 0 if values is None else next(iter(values.values())).count
 
 
 def _next_goal(made: int, excess: float) -> int:

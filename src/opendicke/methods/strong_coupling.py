@@ -15,6 +15,7 @@ import numpy as np
 from opendicke.errors import InputError
 from opendicke.methods.annealing import damped
 from opendicke.methods.base import Assessment, Verdict
+from opendicke.methods.parallel import cores
 from opendicke.model.checks import Array
 from opendicke.model.configurations import configurations
 from opendicke.model.dicke import DickeModel
@@ -97,7 +98,7 @@ class _Recent:
             if key in self._made:
                 self._made.move_to_end(key)
                 return self._made[key]
-        made = tabulate(*arrays, tolerance=tolerance)
+        made = tabulate(*arrays, tolerance=tolerance, workers=cores())
         with self._lock:
             self._made[key] = made
             while len(self._made) > self._most:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -23,7 +23,16 @@ from opendicke.measure.terms import (
 )
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict, one_by_one
 from opendicke.methods.splitting import SCHEMES, checked
-from opendicke.methods.stochastic import Extent, Followed, Gathered, check_extent, gather
+from opendicke.methods.stochastic import (
+    Extent,
+    Followed,
+    Gathered,
+    as_it_is,
+    check_extent,
+    earlier,
+    gather,
+    settled,
+)
 from opendicke.model.blas import threads_for
 from opendicke.model.checks import Array, choice, real
 from opendicke.model.dicke import DickeModel
@@ -174,11 +183,13 @@ class TruncatedWigner(AbstractMethod):
         observables: tuple[Observable, ...],
         keys: Sequence[tuple[int, int]],
         progress: Progress | None = None,
+        before: Sequence[Raw | None] | None = None,
     ) -> list[Raw]:
         """Solve problems one after the other, the blocks of each several at a time."""
 
         def one(number: int, report: Progress) -> Raw:
-            return self._solve(problems[number], times, observables, keys[number], report)
+            question = problems[number], times, observables, keys[number]
+            return self._solve(*question, report, None if before is None else before[number])
 
         return one_by_one(one, len(problems), progress)
 
@@ -227,12 +238,22 @@ class TruncatedWigner(AbstractMethod):
         observables: tuple[Observable, ...],
         key: tuple[int, int],
         each_spin: bool = False,
+        made: int = 0,
+        block: int = 0,
     ) -> Any:
-        """The trajectories of a problem, ready to be computed."""
+        """The trajectories of a problem, ready to be computed.
+
+        `made` of them there are already, which were computed in blocks of a size; what is left may
+        be worth larger ones.
+        """
         from opendicke.methods.trajectories import Numerics, Trajectories, default_block
 
         most = self.extent(problem.state).most
-        block = min(self.block or default_block(problem, most), most)
+        if self.block is not None:
+            block = min(self.block, most)
+        else:
+            wanted = default_block(problem, max(1, most - made))
+            block = wanted if wanted > 2 * block else block  # another size is another program
         numerics = Numerics(self.order, block, self.precision == "single")
         return Trajectories(problem, times, observables, numerics, key, each_spin)
 
@@ -242,10 +263,12 @@ class TruncatedWigner(AbstractMethod):
         They are the first trajectories, as many whatever the size of a block.
         """
         from opendicke.methods.pilot import Choice, choose, pilots
+        from opendicke.methods.schedule import Steps
         from opendicke.methods.trajectories import Trajectories
 
         if self.step is not None:
-            return Choice(trajectories.counts(self.step), math.nan, 0, "")
+            steps = Steps(self.step)
+            return Choice(steps, steps.counts(trajectories.elapsed), math.nan, 0, "")
         most = self.extent(trajectories.problem.state).most
         made = Trajectories(
             trajectories.problem,
@@ -263,18 +286,31 @@ class TruncatedWigner(AbstractMethod):
         observables: tuple[Observable, ...],
         key: tuple[int, int],
         report: Progress,
+        before: Raw | None,
     ) -> Raw:
-        trajectories = self.prepared(problem, times, observables, key)
-        choice = self.choose_step(trajectories, times, lambda share, text: report(share / 5, text))
+        known = earlier(before, observables, problem.model, times)
+        if before is None or known is None:
+            known, made, size = None, 0, 0
+        else:
+            choice = _recorded(before.numerics, times)
+            if (found := settled(known, self.extent(problem.state))) is not None:
+                return as_it_is(before, *self._status(choice, found, times))
+            made, size = int(before.numerics["trajectories"]), int(before.numerics["block"])
+        trajectories = self.prepared(problem, times, observables, key, made=made, block=size)
+        if known is None:
+            choice = self.choose_step(
+                trajectories, times, lambda share, text: report(share / 5, text)
+            )
 
         def block(first: int, count: int) -> Any:
             return trajectories.statistics(first, count, choice.counts)
 
-        begun = 0.0 if self.step is not None else 0.2
+        begun = 0.0 if self.step is not None or known is not None else 0.2
         gathered = gather(
             block,
             self.extent(problem.state, trajectories.numerics.block),
             lambda share, text: report(begun + (1 - begun) * share, text),
+            before=known,
         )
         numerics = self._numerics(trajectories, choice) | gathered.numerics(times)
         status, message = self._status(choice, gathered, times)
@@ -283,7 +319,7 @@ class TruncatedWigner(AbstractMethod):
     def _numerics(self, trajectories: Any, choice: Any) -> dict[str, Any]:
         from opendicke.methods.schedule import longest_step
 
-        return {
+        numerics: dict[str, Any] = {
             "step": longest_step(trajectories.elapsed, choice.counts),
             "order": self.order,
             "estimated_error": choice.error,
@@ -291,6 +327,10 @@ class TruncatedWigner(AbstractMethod):
             "block": trajectories.numerics.block,
             "precision": self.precision,
         }
+        numerics |= choice.steps.numerics()
+        if choice.reason:
+            numerics |= {"step_remark": choice.reason, "step_certain": choice.certain}
+        return numerics
 
     def _status(self, choice: Any, gathered: Gathered, times: Array) -> tuple[Status, str]:
         if not all(np.isfinite(each.mean).all() for each in gathered.values.values()):
@@ -305,6 +345,22 @@ class TruncatedWigner(AbstractMethod):
             )
         missed = gathered.missed(times, self.target_stderr)
         return (Status.NOT_CONVERGED, missed) if missed else (Status.OK, choice.reason)
+
+
+def _recorded(numerics: Mapping[str, Any], times: Array) -> Any:
+    """The step that an earlier run chose."""
+    from opendicke.methods.pilot import Choice
+    from opendicke.methods.schedule import Steps
+
+    steps, error = Steps.recorded(numerics), numerics["estimated_error"]
+    return Choice(
+        steps,
+        steps.counts(times - times[0]),
+        math.nan if error is None else float(error),
+        int(numerics["pilots"]),
+        str(numerics.get("step_remark", "")),
+        bool(numerics.get("step_certain", True)),
+    )
 
 
 _MOST_STEPS = 10**7

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from opendicke.errors import InputError
 from opendicke.plots.curves import curve
 from opendicke.plots.style import COLORS, spread_times, style
 
@@ -28,12 +29,21 @@ def energies(dataset: xr.Dataset) -> Any:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        If no member is finished.
     """
     from matplotlib.figure import Figure
 
     data = dataset[_DISTRIBUTION]
     members = [d for d in data.dims if d not in ("time", "energy_bin")]
-    places = list(itertools.product(*(range(data.sizes[d]) for d in members)))
+    there = data.notnull().any([d for d in data.dims if d not in members])
+    every = itertools.product(*(range(data.sizes[d]) for d in members))
+    places = [place for place in every if there.values[place]]  # a store under way has gaps
+    if not places:
+        raise InputError("dataset", "hold a member that is finished", "held none")
     shown = places[:_MOST_PANELS]
     columns = min(len(shown), 3)
     rows = -(-len(shown) // columns)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from opendicke.errors import InputError
 from opendicke.physics.retrieval import critical_coupling
 from opendicke.plots.curves import curve
 from opendicke.plots.style import COLORS, spread_times, style
@@ -34,12 +35,22 @@ def retrieval(dataset: xr.Dataset, most_rows: int = 6) -> Any:
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    InputError
+        If no member is finished.
     """
     from matplotlib.figure import Figure
 
     spins, overlap = dataset[spins_of(dataset)], dataset["overlap"]
     members = [d for d in overlap.dims if d not in ("time", "pattern")]
-    places = list(itertools.product(*(range(overlap.sizes[d]) for d in members)))[:most_rows]
+    every = itertools.product(*(range(overlap.sizes[d]) for d in members))
+    there = overlap.notnull().any([d for d in overlap.dims if d not in members]).values
+    finished = [place for place in every if there[place]]  # a store under way has gaps
+    if not finished:
+        raise InputError("dataset", "hold a member that is finished", "held none")
+    places = finished[:most_rows]
     moments = _moments(overlap["time"].values)
     with style():
         figure = Figure(figsize=(11.5, 1.75 * len(places) + 1.1), layout="constrained")
@@ -61,7 +72,7 @@ def retrieval(dataset: xr.Dataset, most_rows: int = 6) -> Any:
         axis = spins_of(dataset)[1]
         bar = figure.colorbar(image, ax=panels[:, -1], shrink=0.7)
         bar.set_label(f"⟨σ{axis}⟩ of each spin")
-        count = int(np.prod([overlap.sizes[d] for d in members]))
+        count = len(finished)
         more = f" {len(places)} of {count} members shown." if count > len(places) else ""
         figure.supxlabel(_caption(dataset) + more, fontsize=9, color="0.25")
     return figure

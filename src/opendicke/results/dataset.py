@@ -18,7 +18,7 @@ from opendicke.model.checks import Array
 from opendicke.model.dicke import DickeModel
 from opendicke.model.ising import IsingModel
 
-FORMAT = 1
+FORMAT = 2
 """Version of the layout of datasets; stores of a later format are not read."""
 
 
@@ -79,7 +79,7 @@ def to_dataset(
         without = (label_dims, np.full(like.shape, np.nan))
         values = np.stack([raw.labels.get(name, without)[1] for raw in raws])
         shaped = values.reshape((*extents, *like.shape))
-        coordinates[name] = xr.Variable((*names, *label_dims), shaped, _LABELS[name])
+        coordinates[name] = xr.Variable((*names, *label_dims), shaped, LABELS[name])
     if "pattern" in coordinates and model.pattern_names is not None:
         coordinates["pattern_name"] = words("pattern", model.pattern_names)
     variables |= _member_variables(raws, names, extents)
@@ -89,11 +89,11 @@ def to_dataset(
         dataset.attrs["lattice"] = list(model.lattice)
     for name, value in provenance.items():
         dataset.attrs[name] = value if isinstance(value, (str, int, float)) else as_json(value)
-    dataset.attrs["numerics"] = as_json(_numerics(raws))
+    dataset.attrs["numerics"] = as_json(merged_numerics([raw.numerics for raw in raws]))
     return dataset
 
 
-_LABELS = {
+LABELS = {
     "bin_energy": {
         "long_name": "middle of the interval of the Ising energy H_I",
         "units": "energy",
@@ -124,30 +124,41 @@ def _member_variables(
 ) -> dict[str, Any]:
     """Status of every member, and the numbers that were resolved for it."""
     status = np.array([int(raw.status) for raw in raws], dtype=np.int8).reshape(extents)
-    flags = {
-        "long_name": "how the computation ended",
-        "flag_values": [int(value) for value in Status],
-        "flag_meanings": " ".join(value.name.lower() for value in Status),
-        "messages": as_json({i: raw.message for i, raw in enumerate(raws) if raw.message}),
-    }
-    variables: dict[str, Any] = {"status": xr.Variable(names, status, flags)}
-    labels = {
-        "step": "longest time step",
-        "estimated_error": "estimated numerical error, largest over the observables (of the rate "
-        "equation: of the probabilities, summed)",
-    }
-    for name, label in labels.items():
+    attributes = status_attributes({i: raw.message for i, raw in enumerate(raws) if raw.message})
+    variables: dict[str, Any] = {"status": xr.Variable(names, status, attributes)}
+    for name, label in MEMBER_LABELS.items():
         if all(name in raw.numerics for raw in raws):
-            values = np.array([raw.numerics[name] for raw in raws], dtype=float)
+            kind = int if name == "trajectories" else float
+            values = np.array([raw.numerics[name] for raw in raws], dtype=kind)
             variables[name] = xr.Variable(names, values.reshape(extents), {"long_name": label})
     return variables
 
 
-def _numerics(raws: Sequence[Raw]) -> dict[str, Any]:
+MEMBER_LABELS = {
+    "step": "longest time step",
+    "estimated_error": "estimated numerical error, largest over the observables (of the rate "
+    "equation: of the probabilities, summed)",
+    "trajectories": "number of trajectories",
+    "largest_stderr": "largest standard error of the observables, relative to values above 1",
+}
+"""Numerics of a member that are variables of the dataset."""
+
+
+def status_attributes(messages: Mapping[int, str]) -> dict[str, Any]:
+    """What the numbers of `status` mean; messages by the number of the member, in C order."""
+    return {
+        "long_name": "how the computation ended",
+        "flag_values": [int(value) for value in Status],
+        "flag_meanings": " ".join(value.name.lower() for value in Status),
+        "messages": as_json(messages),
+    }
+
+
+def merged_numerics(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Numerical settings as resolved: the value where all members agree, else the range."""
     merged: dict[str, Any] = {}
-    for name in raws[0].numerics:
-        values = sorted({raw.numerics[name] for raw in raws if name in raw.numerics})
+    for name in dict.fromkeys(name for numerics in members for name in numerics):
+        values = sorted({numerics[name] for numerics in members if name in numerics})
         if len(values) == 1:
             merged[name] = values[0]
         elif isinstance(values[0], str):

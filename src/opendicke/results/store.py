@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from numbers import Integral
-from os import PathLike
 from pathlib import Path
 
 import xarray as xr
 
 from opendicke.errors import InputError, StoreError, shown
 from opendicke.results.dataset import FORMAT
+from opendicke.results.ensemble_store import is_ensemble, load_ensemble
+from opendicke.results.frames import labelled, public
 
 SUFFIXES = (".zarr", ".nc")
 
@@ -28,7 +32,7 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
     StoreError
         If the path exists already (unless `overwrite`) or its folder cannot be written to.
     """
-    path = _named(path)
+    path = named(path)
     if _exists(path) and not overwrite:
         raise StoreError(f"`{path}` exists already; choose another path or ask to overwrite it.")
     check_folder(path)
@@ -75,6 +79,29 @@ def save(dataset: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> P
     return path
 
 
+@contextmanager
+def named_as_given(path: Path) -> Iterator[None]:
+    """Errors of what is done inside name paths as the user wrote them, not from the root."""
+    try:
+        yield
+    except StoreError as error:
+        folder = os.path.join(os.path.abspath(path.parent), "")
+        given = "" if path.parent == Path() else os.path.join(path.parent, "")
+        raise StoreError(str(error).replace(folder, given)) from None
+
+
+def put_in_place(path: Path, complete: Path) -> None:
+    """Put a complete store in the place of another, which stays if that fails."""
+    former = path.with_name(f".{uuid.uuid4().hex[:8]}.old{path.suffix}")
+    try:
+        _replace(path, complete, former)
+    except OSError as error:
+        raise StoreError(
+            f"`{path}` cannot be written: {error.strerror or error}; what was to replace it is in "
+            f"`{complete}`."
+        ) from None
+
+
 def _replace(path: Path, complete: Path, former: Path) -> None:
     """Put what is complete at `path`; what was there comes back if that fails."""
     there = path.exists()
@@ -92,14 +119,20 @@ def _replace(path: Path, complete: Path, former: Path) -> None:
 def load(path: str | Path) -> xr.Dataset:
     """Read a dataset that this library wrote, whole, into memory.
 
+    Of a run that is still going on, or was interrupted, it is what there is: other members are NaN,
+    with the status 0.
+
     Raises
     ------
     StoreError
         If there is none, it cannot be read, or a later version of the library wrote it.
     """
-    path = _named(path)
+    path = named(path)
     if not _exists(path):
         raise StoreError(f"`{path}` does not exist.")
+    if path.suffix == ".zarr" and is_ensemble(path):
+        with named_as_given(path):
+            return public(labelled(load_ensemble(path)))
     try:
         if path.suffix == ".zarr":
             dataset: xr.Dataset = xr.open_zarr(path, consolidated=False).load()
@@ -119,9 +152,9 @@ def load(path: str | Path) -> xr.Dataset:
     return dataset
 
 
-def _named(path: object) -> Path:
+def named(path: object) -> Path:
     """A path whose suffix says how to store."""
-    if not isinstance(path, (str, PathLike)):
+    if not isinstance(path, (str, os.PathLike)):
         raise InputError("store", "be a path", f"was {shown(path)}")
     named = Path(path)
     if named.suffix not in SUFFIXES:

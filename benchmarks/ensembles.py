@@ -1,0 +1,221 @@
+"""Ensembles: what a cell costs besides its solution, stores with many cells, Dask's workers.
+
+The solver of the first rows answers at once, so that all that is left is the overhead: drawing,
+reducing, judging, recording. `np.save` of the same numbers, one file for each cell, is the
+yardstick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import xarray as xr
+
+import opendicke as od
+from opendicke.experiment.plan import Plan
+from opendicke.experiment.run import blank_layout, survey
+from opendicke.measure.moments import Moments
+from opendicke.measure.raw import Raw, Status
+from opendicke.methods.base import AbstractMethod, Assessment, Verdict
+from opendicke.results.ensemble_store import EnsembleStore
+
+CELLS = 10_000
+MANY = 100_000
+REPEATS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class AtOnce(AbstractMethod):
+    """A method without any work: its answers are noise of a generator that is at hand."""
+
+    kind: ClassVar[str] = "at-once"
+    offers: ClassVar[tuple[type, ...]] = od.TruncatedWigner.offers
+    stochastic: ClassVar[bool] = False
+
+    def admits(self, model: Any, state: Any) -> None:
+        """Everything."""
+
+    def assess(self, problem: Any, times: Any) -> Assessment:
+        """Always valid."""
+        return Assessment(Verdict.VALID, "it does nothing", 0.0, 0.0, 0.0)
+
+    def run_many(
+        self,
+        problems: Sequence[Any],
+        times: Any,
+        observables: Any,
+        keys: Sequence[tuple[int, int]],
+        progress: Any = None,
+        before: Any = None,
+    ) -> list[Raw]:
+        """Numbers of the right shape."""
+        moments = Moments(100, np.linspace(0, 1, len(times)), np.linspace(1, 2, len(times)))
+        values = {item.name: moments for item in observables}
+        numerics = {"step": 0.1, "trajectories": 100, "estimated_error": 1e-7}
+        return [Raw(values, Status.OK, "", numerics) for _ in problems]
+
+
+@dataclasses.dataclass(frozen=True)
+class Idle(AtOnce):
+    """A method whose cells keep one core busy for a while."""
+
+    seconds: float = 1.0
+
+    def run_many(self, *arguments: Any, **named: Any) -> list[Raw]:
+        """Count until the time is over."""
+        end = time.process_time() + self.seconds
+        while time.process_time() < end:
+            pass
+        return super().run_many(*arguments, **named)
+
+
+def experiment(realizations: int, method: AbstractMethod, times: int = 101) -> od.Experiment:
+    """Small cells: 10 spins, 5 modes."""
+    return od.Experiment(
+        model=od.RandomDicke(od.Gaussian(1.0), 10, 5, frequencies=1.0, field=1.0),
+        state=od.ProductState.polarized("+z"),
+        times=np.linspace(0, 10, times),
+        method=method,
+        observables=["sx", "sz", "photons"],
+        realizations=realizations,
+    )
+
+
+def overhead(folder: Path) -> Iterator[str]:
+    """Milliseconds of a cell, and the size on disk, against one file for each cell."""
+    given = experiment(CELLS, AtOnce())
+    cell = np.zeros((6, 101)) + np.random.default_rng(0).normal(size=(6, 101))
+    ours, theirs = [], []
+    for _ in range(REPEATS):
+        (folder / "files").mkdir()
+        start = time.perf_counter()
+        for number in range(CELLS):
+            np.save(folder / "files" / f"{number}.npy", cell)
+        theirs.append(time.perf_counter() - start)
+        shutil.rmtree(folder / "files")
+        start = time.perf_counter()
+        od.run(given, folder / "a.zarr")
+        ours.append(time.perf_counter() - start)
+        shutil.rmtree(folder / "a.zarr")
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    each = statistics.median(ours) / CELLS * 1e3
+    yield (
+        f"| {CELLS:,} cells of 6 × 101 numbers: everything but the solution, {each:.2g} ms a cell "
+        f"| `np.save`: {statistics.median(theirs):.3g} s | run: {statistics.median(ours):.3g} s "
+        f"| {statistics.median(ratios):.2g} ({min(ratios):.2g}–{max(ratios):.2g}) of its time |"
+    )
+
+
+def opening(folder: Path) -> Iterator[str]:
+    """Status of a large store."""
+    plan = Plan.of(experiment(MANY, AtOnce(), 2))
+    with EnsembleStore.create(
+        folder / "many.zarr", blank_layout(plan, survey(plan, "warn"))
+    ) as store:
+        mask = np.ones(MANY, bool)
+        store.await_cells(mask)
+        frame = {"sx": np.zeros(2), "status": 1, "record": "{}"}
+        for first in range(0, MANY, 1000):
+            store.put([(k,) for k in range(first, first + 1000)], [frame] * 1000)
+    plain, writer = [], []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        status = xr.open_zarr(folder / "many.zarr", consolidated=False).status.values
+        plain.append(time.perf_counter() - start)
+        assert (status == 1).all()
+        start = time.perf_counter()
+        with EnsembleStore.open(folder / "many.zarr") as store:
+            assert (store.status() == 1).all()
+        writer.append(time.perf_counter() - start)
+    files = sum(1 for path in (folder / "many.zarr").rglob("*") if path.is_file())
+    yield (
+        f"| status of {MANY:,} cells ({files:,} files) | xarray: {statistics.median(plain):.2g} s "
+        f"| to go on writing: {statistics.median(writer):.2g} s | |"
+    )
+
+
+def dask(folder: Path) -> Iterator[str]:
+    """Cells of a second: one and two workers of one thread each, and this process."""
+    import logging
+
+    from distributed import Client, LocalCluster
+
+    logging.getLogger("distributed").setLevel(logging.ERROR)
+    given = experiment(16, Idle(1.0))
+    single = experiment(8, Idle(1.0))
+    times: dict[str, list[float]] = {"here": [], "one": [], "two": []}
+    for repeat in range(REPEATS):
+        start = time.perf_counter()
+        od.run(single, folder / f"here{repeat}.zarr")
+        times["here"].append((time.perf_counter() - start) / 8)
+        for name, workers in (("one", 1), ("two", 2)):
+            with (
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, dashboard_address=None
+                ) as cluster,
+                Client(cluster) as client,
+            ):
+                client.run(_warm)
+                asked = single if workers == 1 else given
+                start = time.perf_counter()
+                od.run(asked, folder / f"{name}{repeat}.zarr", client=client)
+                times[name].append((time.perf_counter() - start) / asked.realizations)
+    here, one, two = (statistics.median(times[name]) for name in ("here", "one", "two"))
+    gains = [a / b for a, b in zip(times["one"], times["two"], strict=True)]
+    yield (
+        f"| cells of 1 s: Dask, two workers against one | one: {one:.4g} s a cell "
+        f"| two: {two:.4g} s | {statistics.median(gains):.3g} ({min(gains):.3g}–{max(gains):.3g}) |"
+    )
+    losses = [a / b for a, b in zip(times["one"], times["here"], strict=True)]
+    yield (
+        f"| cells of 1 s: one Dask worker against this process | this process: {here:.4g} s a cell "
+        f"| Dask: {one:.4g} s | {statistics.median(losses):.4g} of its time |"
+    )
+
+
+def _warm() -> None:
+    import opendicke.experiment.solving_cells  # noqa: F401
+
+
+def compilations() -> Iterator[str]:
+    """Programs that are compiled for the first realization, and for all others."""
+    from opendicke.methods.stepping import segment_program
+
+    wigner = od.TruncatedWigner(trajectories=64, tolerance=0.01)
+    for method in (od.MeanField(), wigner):
+        given = experiment(1, method, 11)
+        od.run(given)
+        before = segment_program.compilations
+        seconds = segment_program.compile_seconds
+        od.run(dataclasses.replace(given, seed=1))
+        again = segment_program.compilations - before
+        yield (
+            f"| {type(method).__name__}: programs compiled for another draw | {again} "
+            f"| {segment_program.compile_seconds - seconds:.2g} s | |"
+        )
+
+
+def rows() -> Iterator[str]:
+    """Rows of the table."""
+    os.environ.setdefault("DASK_DISTRIBUTED__LOGGING__DISTRIBUTED", "error")
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as name:
+        warnings.simplefilter("ignore")
+        folder = Path(name)
+        yield from overhead(folder)
+        yield from opening(folder)
+        yield from dask(folder)
+
+
+if __name__ == "__main__":
+    for row in rows():
+        print(row, flush=True)

@@ -1,0 +1,1 @@
+"""What an ensemble says, from its dataset alone."""

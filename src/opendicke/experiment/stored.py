@@ -1,0 +1,339 @@
+"""Experiments in stores: begun, gone on with, made larger, read."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from opendicke.errors import InputError, StoreError, ValidityWarning
+from opendicke.experiment.campaign import (
+    Campaign,
+    Ledger,
+    extents_of,
+    pending,
+    plan_attributes,
+    selected,
+    stored_extents,
+    stored_plan,
+    with_extents,
+)
+from opendicke.experiment.estimate import Survey, cost_of, survey, tell
+from opendicke.experiment.executors import Executor
+from opendicke.experiment.experiment import Experiment
+from opendicke.experiment.identity import describe_experiment, difference, essence, identity
+from opendicke.experiment.plan import Plan, check_kinds, check_memory
+from opendicke.experiment.reading import parse_parts
+from opendicke.experiment.rounds import Extents
+from opendicke.results import ensemble_metadata as metadata
+from opendicke.results import ensemble_place as place
+from opendicke.results.dataset import FORMAT, as_json, describe
+from opendicke.results.ensemble_layout import Layout
+from opendicke.results.ensemble_store import (
+    EnsembleStore,
+    is_ensemble,
+    load_ensemble,
+)
+from opendicke.results.frames import layout_of, public
+from opendicke.results.store import load, put_in_place
+from opendicke.solving import provenance_of
+
+
+def run_stored(
+    experiment: Experiment,
+    path: Path,
+    executor: Executor,
+    overwrite: bool,
+    validity: str,
+    progress: bool | None,
+) -> xr.Dataset:
+    """Begin a store, go on with the one that is there, or replace it when another is complete."""
+    if overwrite and path.exists():
+        beside = path.with_name(f"{path.stem}.new{path.suffix}")
+        if beside.exists() and not _belongs(beside, experiment):
+            place.remove(beside)
+        try:
+            dataset = run_stored(experiment, beside, executor, False, validity, progress)
+        except KeyboardInterrupt as interruption:
+            said, there, _ = str(interruption).partition(";")
+            how = f"{said}; go on by running the same again, to overwrite" if there else said
+            raise KeyboardInterrupt(how) from None
+        put_in_place(path, beside)
+        return dataset
+    if path.exists():
+        if not is_ensemble(path):
+            return finished(path, experiment)
+        return go_on(experiment, path, executor, validity, progress)
+    check_memory(experiment, stored=True)
+    plan = Plan.of(experiment)
+    found = survey(plan, validity)
+    layout = blank_layout(plan, found)
+    tell(cost_of(plan, plan.asked(), found, layout, executor.workers), progress)
+    new = _missing_folders(path)
+    store = EnsembleStore.create(path, layout)
+    campaign = Campaign(plan, store, executor, validity, progress)
+    done = 0
+    try:
+        with store:
+            try:
+                _interruptible(campaign, path)
+            finally:
+                done = campaign.done
+    except BaseException:
+        if not done:  # nothing is lost with it
+            place.remove(path)
+            for folder in new:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+        raise
+    return _loaded(path, campaign.plan)
+
+
+def _missing_folders(path: Path) -> list[Path]:
+    """Folders above a path that do not exist yet, the innermost first."""
+    return [folder for folder in path.parents if not folder.exists()]
+
+
+def _belongs(path: Path, experiment: Experiment) -> bool:
+    """Whether a store is one of this experiment."""
+    try:
+        plan_at(path, experiment)
+    except StoreError:
+        return False
+    return True
+
+
+def go_on(
+    experiment: Experiment,
+    path: Path,
+    executor: Executor,
+    validity: str,
+    progress: bool | None,
+    *,
+    retry: bool = False,
+) -> xr.Dataset:
+    """Add what is missing to a store of the same experiment."""
+    before = plan_at(path, experiment)
+    if experiment.target_stderr is not None:  # rounds that were made are not taken back
+        made, wanted = stored_extents(_attributes(path)), extents_of(experiment)
+        experiment = with_extents(experiment, Extents(*map(max, made, wanted)))
+    plan = Plan.of(experiment, before)
+    check_kinds(before, plan)
+    dataset = None if retry else _complete(path, plan)
+    if dataset is not None:
+        return dataset
+    check_memory(experiment, stored=True)
+    found = survey(plan, validity)
+    layout = blank_layout(plan, found)
+    with EnsembleStore.open(path) as store:
+        damaged = int(store.verify().sum())
+        if damaged:
+            warnings.warn(
+                f"`{path}`: {damaged} cells were damaged on disk and are computed again.",
+                ValidityWarning,
+                stacklevel=4,
+            )
+        _grow(store, layout)
+        mask = pending(plan, Ledger.of(store, plan.shape), retry=retry)
+        tell(cost_of(plan, mask, found, layout, executor.workers), progress)
+        campaign = Campaign(plan, store, executor, validity, progress, retry=retry)
+        _interruptible(campaign, path)
+    return _loaded(path, campaign.plan)
+
+
+def _complete(path: Path, plan: Plan) -> xr.Dataset | None:
+    """The dataset, if all is there and in order and needs no more than reading."""
+    if plan.experiment.target_stderr is not None:
+        return None
+    try:
+        dataset = load_ensemble(path)
+    except StoreError:
+        return None  # damage is found and mended where the store is opened for writing
+    grid = tuple(dataset.sizes[name] for name in plan.names)
+    if grid != plan.shape or dataset.sizes["time"] != len(plan.experiment.times):
+        return None
+    missing = pending(plan, Ledger.of_dataset(dataset, plan.shape)).any()
+    return None if missing else public(selected(dataset, plan))
+
+
+def stored_experiment(path: Path) -> Experiment:
+    """The experiment that a store was last asked for.
+
+    Raises
+    ------
+    StoreError
+        If there is no such store, or its experiment is one that no file can hold.
+    """
+    attributes = _attributes(path)
+    text = attributes.get("experiment_file", "")
+    if not text:
+        raise StoreError(
+            f"`{path}` holds an experiment that no file can hold: go on by running it from Python "
+            "again, with the same store."
+        )
+    experiment = Experiment(**parse_parts(str(text), Path(), str(path)))
+    if identity(experiment) != attributes["identity"]:
+        raise StoreError(
+            f"`{path}` was made from files that have changed since: "
+            f"{difference(json.loads(attributes['essence']), essence(experiment))}."
+        )
+    return experiment
+
+
+def blank_layout(plan: Plan, found: Survey) -> Layout:
+    """The layout of an ensemble whose first realizations have been surveyed."""
+    experiment = plan.experiment
+    described = describe_experiment(experiment)
+    if plan.sweep:
+        described["sweep"] = json.loads(as_json(describe(plan.sweep)))
+    described["realizations"] = plan.realizations
+    provenance = provenance_of(
+        described,
+        device=experiment.method.device(),
+        seed=experiment.seed,
+        seconds=0.0,
+    )
+    try:
+        text = experiment.to_toml()
+    except InputError:  # made in Python from what no file can hold
+        text = ""
+    attributes = {
+        "format": FORMAT,
+        **{k: v if isinstance(v, (str, int, float)) else as_json(v) for k, v in provenance.items()},
+        **plan_attributes(plan),
+        "identity": identity(experiment),
+        "essence": as_json(essence(experiment)),
+        "experiment_file": text,
+    }
+    sizes = experiment.model.spins or 0, experiment.model.modes or 0
+    swept = (plan.sweep.get(path, []) for path in ("model.spins", "model.modes"))
+    spins, modes = (max([own, *values]) for own, values in zip(sizes, swept, strict=True))
+    ends = experiment.method.continues and 3 * (spins + modes) <= _MOST_OF_AN_END
+    return layout_of(
+        found.model,
+        found.observables,
+        found.shapes,
+        experiment.times,
+        plan.axes(),
+        attributes,
+        stochastic=experiment.method.stochastic,
+        ends=(spins, modes) if ends else None,
+    )
+
+
+def _grow(store: EnsembleStore, layout: Layout) -> None:
+    """Make room for what is asked in a store that has less."""
+    there = store.layout
+    kept = ("created", "wall_time_seconds", "opendicke_version")
+    attributes = {**layout.attributes, **{name: there.attributes[name] for name in kept}}
+    extents = {
+        name: max(size, layout.extents.get(name, size)) for name, size in there.extents.items()
+    }
+    coordinates = {
+        name: layout.coordinates[name]
+        if name in layout.coordinates and layout.coordinates[name].size >= variable.size
+        else variable
+        for name, variable in there.coordinates.items()
+    }
+    lengths = [len(axis) for axis in layout.axes.values()]
+    if lengths == list(there.cells) and extents == dict(there.extents):
+        store.set_attributes(attributes)
+        return
+    store.grow(
+        dataclasses.replace(
+            there,
+            axes=layout.axes,
+            extents=extents,
+            coordinates=coordinates,
+            attributes=attributes,
+        )
+    )
+
+
+def plan_at(path: Path, experiment: Experiment) -> Plan:
+    """The grid of a store, if it is one of this experiment.
+
+    Raises
+    ------
+    StoreError
+        With the first difference, if it is not.
+    """
+    attributes = _attributes(path)
+    if attributes["identity"] != identity(experiment):
+        where = difference(json.loads(attributes["essence"]), essence(experiment))
+        raise StoreError(
+            f"`{path}` holds the results of another experiment ({where}); choose another path or "
+            "ask to overwrite it."
+        )
+    _check_times(path, experiment)
+    return stored_plan(attributes, experiment)
+
+
+def _check_times(path: Path, experiment: Experiment) -> None:
+    """Times must be those of the store, or go on behind them where the method can."""
+    there, asked = _layout_at(path).coordinates["time"].values, experiment.times
+    same = len(asked) >= len(there) and np.array_equal(asked[: len(there)], there)
+    if same and (len(asked) == len(there) or experiment.method.continues):
+        return
+    method = type(experiment.method).__name__
+    if same:
+        raise StoreError(
+            f"`{path}` ends at time {there[-1]:g}, and {method} does not keep the states from "
+            "which it could go on (MeanField does); choose another path or ask to overwrite it."
+        )
+    raise StoreError(
+        f"`{path}` holds the results of another experiment (its {len(there)} times from "
+        f"{there[0]:g} to {there[-1]:g} are not the beginning of the {len(asked)} times from "
+        f"{asked[0]:g} to {asked[-1]:g}); choose another path or ask to overwrite it."
+    )
+
+
+def _attributes(path: Path) -> dict[str, Any]:
+    return dict(_layout_at(path).attributes)
+
+
+def _layout_at(path: Path) -> Layout:
+    """The layout of a store, read without the right to write it."""
+    if not path.exists():
+        raise StoreError(f"`{path}` does not exist.")
+    if not is_ensemble(path):
+        raise StoreError(f"`{path}` is no ensemble that could be gone on with.")
+    return metadata.read(place.find(path), path).layout
+
+
+def finished(path: Path, experiment: Experiment) -> xr.Dataset:
+    """What is at a path that cannot grow, if it is the result of the same experiment."""
+    dataset = load(path)
+    if json.loads(dataset.attrs["experiment"]) != describe_experiment(experiment):
+        raise StoreError(
+            f"`{path}` holds the results of another experiment; "
+            "choose another path or ask to overwrite it."
+        )
+    return dataset
+
+
+def _loaded(path: Path, plan: Plan) -> xr.Dataset:
+    return public(selected(load_ensemble(path), plan))
+
+
+def _interruptible(campaign: Campaign, path: Path) -> None:
+    """Run; an interruption says how to go on."""
+    try:
+        campaign.run()
+    except KeyboardInterrupt:
+        done, total = campaign.done, int(campaign.plan.asked().sum())
+        if not done:
+            raise
+        raise KeyboardInterrupt(
+            f"{done} of {total} cells are in `{path}`; go on with: opendicke resume {path}"
+        ) from None
+
+
+_MOST_OF_AN_END = 100_000
+"""Numbers of the state in which a member ends, if it is to be kept."""

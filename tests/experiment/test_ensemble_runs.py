@@ -351,26 +351,29 @@ def test_members_that_fail_are_recorded(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_refused_draws() -> None:
-    """Draws for which the method does not hold are left out, not averaged."""
-    weak = od.RandomDicke(od.Gaussian(0.9), 3, 2, frequencies=3.0, loss=0.3, field=0.3)
+    """Draws for which the method does not hold, here equal spins, are left out, not averaged."""
+    values = od.Discrete([1.0, 2.0], [0.5, 0.5], 1.0)
+    model = od.RandomDicke(values, 2, 1, frequencies=1.0, loss=11.0, gain=1.0, field=0.01)
     given = experiment(
-        model=weak,
+        model=model,
         method=od.RateEquation(),
         observables=["sz"],
-        realizations=30,
+        realizations=12,
         sweep={},
         times=[0.0, 10.0],
+        seed=3,
     )
-    verdicts = [
-        od.assess(weak.draw(7, r), given.state, given.times, given.method).verdict
-        for r in range(30)
-    ]
-    refused = np.array([verdict == 2 for verdict in verdicts])
-    first = int(np.argmin(refused))
-    if first or not refused.any():
-        pytest.skip("this ensemble has no such draws")
-    dataset = od.run(given)
-    np.testing.assert_array_equal(dataset.status == Status.REFUSED, refused)
+    draws = [model.draw(3, r) for r in range(12)]
+    equal = np.array([draw.couplings[0, 0] == draw.couplings[1, 0] for draw in draws])
+    assert not equal[0]
+    assert equal.any()
+    with pytest.warns(od.ValidityWarning, match="did not end well"):
+        dataset = od.run(given)
+    np.testing.assert_array_equal(dataset.status == Status.REFUSED, equal)
+    np.testing.assert_array_equal(np.isnan(dataset.sz).all("time"), equal)
+    messages = json.loads(dataset.status.attrs["messages"])
+    assert all("RateEquation is not valid here" in text for text in messages.values())
+    assert (od.run(given, validity="ignore").status == 1).all()
 
 
 def test_overwriting_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:

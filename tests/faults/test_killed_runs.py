@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -249,3 +250,80 @@ def test_two_writers() -> None:
     first.communicate()
     small = written("few.toml", 2, 200)
     assert (od.run(small, "s.zarr").status == 1).all()  # the lock of the dead does not hold
+
+
+def test_a_worker_of_this_machine_is_killed() -> None:
+    """Its cells are computed by another; the numbers are the same."""
+    given = written("chains.toml", 40, 400)
+    process = command(
+        *("run", "chains.toml", "--store", "s.zarr", "--validity", "ignore", "--workers", "2")
+    )
+    until(lambda: begun("s.zarr"), process)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    workers = [
+        int(child)
+        for child in children
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+    assert len(workers) >= 2
+    os.kill(workers[-1], signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    dataset, expected = od.load("s.zarr"), od.run(given)
+    assert (dataset.status == 1).all()
+    assert_close(dataset, expected)
+
+
+def assert_close(first: xr.Dataset, second: xr.Dataset) -> None:
+    """Equal to round-off: workers have other numbers of threads."""
+    for name in first.data_vars:
+        np.testing.assert_allclose(first[name], second[name], rtol=1e-12, atol=1e-12)
+
+
+@contextlib.contextmanager
+def cluster(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A Dask scheduler and workers, each a process started by hand; the scheduler is the first."""
+    processes = []
+
+    def start(kind: str, *options: str) -> None:
+        program = [sys.executable, "-m", f"distributed.cli.dask_{kind}", "--no-dashboard", *options]
+        with Path(f"{kind}.log").open("ab") as log:
+            processes.append(subprocess.Popen(program, stdout=log, stderr=log))
+
+    file = Path("scheduler.json")
+    try:
+        start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
+        end = time.monotonic() + 30
+        while not file.exists():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        for _ in range(workers):
+            start("worker", "--scheduler-file", str(file), "--nthreads", "1", "--no-nanny")
+        yield json.loads(file.read_text())["address"], processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def test_a_dask_worker_and_then_the_scheduler_are_killed() -> None:
+    """Cells of a dead worker are computed by the other; without a scheduler the store is whole."""
+    given = written("chains.toml", 40, 400)
+    with cluster(2) as (address, processes):
+        run = ("run", "chains.toml", "--store", "s.zarr", "--validity", "ignore")
+        process = command(*run, "--scheduler", address)
+        until(lambda: begun("s.zarr"), process)
+        processes[2].kill()
+        done = int((od.load("s.zarr").status == 1).sum())
+        until(lambda: int((od.load("s.zarr").status == 1).sum()) > done + 4, process)
+        processes[0].kill()
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 2
+        assert err.splitlines()[-1].startswith("Error: ")
+        assert "scheduler" in err.splitlines()[-1]
+        assert "Traceback" not in err
+    part, expected = od.load("s.zarr"), od.run(given)
+    there = part.status.values == 1
+    assert 4 < there.sum() < there.size
+    np.testing.assert_allclose(part.sz.values[there], expected.sz.values[there], rtol=1e-12)
+    assert_close(od.resume("s.zarr"), expected)

@@ -94,7 +94,6 @@ def run(
             workers=workers,
             overwrite=overwrite,
             validity=validity,
-            progress=True,
         )
     return _said(dataset, store, figure, reused=there == _written(store))
 
@@ -125,7 +124,6 @@ def resume(
             workers=workers,
             validity=validity,
             retry_failed=retry_failed,
-            progress=True,
         )
     return _said(dataset, store, figure, reused=there == _written(store))
 

@@ -253,8 +253,13 @@ def pending(plan: Plan, ledger: Ledger, *, retry: bool = False) -> Array:
     if method.continues:
         found |= good & (ledger.times_done < len(plan.experiment.times))
     if method.stochastic:
-        for place in plan.points():
-            point, row = plan.point(place), place[:-1]
+        swept = any(path.startswith("method.") for path in plan.sweep)
+        rows: list[tuple[Any, Experiment]] = (
+            [(place[:-1], plan.point(place)) for place in plan.points()]
+            if swept
+            else [(..., plan.experiment)]
+        )
+        for row, point in rows:
             few = good[row] & (ledger.trajectories[row] < _trajectories(point))
             target = getattr(point.method, "target_stderr", None)
             if target is not None:

@@ -194,7 +194,7 @@ def sweep_values(path: str, values: object) -> list[Any]:
         raise InputError(f"sweep.{path}", "hold at least one value", "was empty")
     seen = set()
     for value in points:
-        if (key := _key(value)) in seen:
+        if (key := value_key(value)) in seen:
             raise InputError(f"sweep.{path}", "hold distinct values", f"repeats {shown(value)}")
         seen.add(key)
     return points
@@ -272,17 +272,17 @@ def _parameters(target: Any) -> dict[str, Any]:
     return {}
 
 
-def same_value(first: Any, second: Any) -> bool:
-    """Whether two values of a sweep are the same point, one of them perhaps only described."""
-    return bool(_key(first) == _key(second)) or as_json(describe(first)) == as_json(
-        describe(second)
-    )
+def value_key(value: Any) -> Any:
+    """Equal for values of a sweep that are the same point: 1 and 1.0 are, 1 and True are not.
 
-
-def _key(value: Any) -> Any:
-    """Equal for equal values: 1 and 1.0 are, 1 and True are not."""
+    An object and its description, as a store holds it, are the same as well.
+    """
     if isinstance(value, np.ndarray):
-        return _key(value.tolist())
+        return value_key(value.tolist())
     if isinstance(value, (list, tuple)):
-        return tuple(map(_key, value))
-    return repr(value) if isinstance(value, bool) or not isinstance(value, Real) else value
+        return tuple(map(value_key, value))
+    if isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, (Real, str)):
+        return value
+    return as_json(describe(value))

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from opendicke.errors import InputError
-from opendicke.experiment.experiment import Experiment, replace_all, same_value
+from opendicke.experiment.experiment import Experiment, replace_all, value_key
 from opendicke.measure.observables import RESERVED, find_observables
 from opendicke.measure.terms import IsingDistributionTerm
 from opendicke.methods.base import AbstractMethod
@@ -74,9 +74,9 @@ class Plan:
             for path, there in before.sweep.items():
                 asked = sweep[path]
                 # What is asked is at hand; of the rest there may be a description only.
-                kept = [next((v for v in asked if same_value(v, old)), old) for old in there]
-                more = [v for v in asked if not any(same_value(v, old) for old in there)]
-                sweep[path] = [*kept, *more]
+                at_hand = {value_key(value): value for value in asked}
+                kept = [at_hand.pop(value_key(value), value) for value in there]
+                sweep[path] = [*kept, *at_hand.values()]
             sweep = {path: sweep[path] for path in before.sweep}
             realizations = max(realizations, before.realizations)
         return cls(experiment, sweep, realizations)
@@ -102,10 +102,10 @@ class Plan:
 
     def places(self) -> tuple[list[int], ...]:
         """Where on every axis the values asked stand, in the order in which they are asked."""
-        swept = (
-            [_place(values, value) for value in self.experiment.sweep[path]]
-            for path, values in self.sweep.items()
-        )
+        swept = []
+        for path, values in self.sweep.items():
+            number = {value_key(value): k for k, value in enumerate(values)}
+            swept.append([number[value_key(value)] for value in self.experiment.sweep[path]])
         return (*swept, list(range(self.experiment.realizations)))
 
     def asked(self) -> Array:
@@ -168,10 +168,6 @@ def block_shape(shape: Sequence[int], size: int) -> tuple[int, ...]:
         block.append(min(most, size))
         size = max(1, size // block[-1])
     return tuple(reversed(block))
-
-
-def _place(values: Sequence[Any], wanted: Any) -> int:
-    return next(k for k, value in enumerate(values) if same_value(value, wanted))
 
 
 def check_memory(experiment: Experiment, *, stored: bool = False) -> None:

@@ -444,3 +444,22 @@ def test_memory_and_store_know_the_same_status() -> None:
     assert raw.record.dtype == np.dtypes.StringDType()
     assert raw.sizes["realization"] == 5
     assert hasattr(ensemble_memory.EnsembleMemory, "frames")
+
+
+def test_what_cannot_be_gone_on_with_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error while trajectories are added costs nothing of what is there, and is told."""
+    before = od.run(chains(20, realizations=1, sweep={}), "a.zarr")
+    run_many = od.KineticMonteCarlo.run_many
+
+    def failing(*_: Any, **__: Any) -> Any:
+        raise MemoryError("too much")
+
+    monkeypatch.setattr(od.KineticMonteCarlo, "run_many", failing)
+    with pytest.warns(od.ValidityWarning, match="could not be gone on with"):
+        after = od.run(chains(50, realizations=1, sweep={}), "a.zarr")
+    assert (after.status == Status.NOT_CONVERGED).all()
+    assert_same_bits(after.drop_vars("status"), before.drop_vars("status"))
+    monkeypatch.setattr(od.KineticMonteCarlo, "run_many", run_many)
+    whole = od.run(chains(50, realizations=1, sweep={}), "a.zarr")
+    assert (whole.status == 1).all()
+    assert (whole.trajectories == 50).all()

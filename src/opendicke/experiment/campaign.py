@@ -17,7 +17,7 @@ from opendicke.experiment.executors import Executor, Failure
 from opendicke.experiment.experiment import Experiment
 from opendicke.experiment.plan import Place, Plan
 from opendicke.experiment.rounds import Extents, Judged, next_extents, worst_error
-from opendicke.experiment.solving_cells import Group, Job, solve_groups
+from opendicke.experiment.solving_cells import Group, Job, not_gone_on, solve_groups
 from opendicke.measure.observables import find_observables
 from opendicke.measure.raw import Raw, Status
 from opendicke.model.checks import Array
@@ -25,7 +25,15 @@ from opendicke.progress import Tally
 from opendicke.results.dataset import as_json, describe
 from opendicke.results.ensemble_memory import EnsembleMemory
 from opendicke.results.ensemble_store import EnsembleStore, load_ensemble
-from opendicke.results.frames import TIMES_DONE, TIMES_VARIABLE, frame_of, labelled, packed_frames
+from opendicke.results.frames import (
+    RECORD,
+    TIMES_DONE,
+    TIMES_VARIABLE,
+    Frame,
+    frame_of,
+    labelled,
+    packed_frames,
+)
 from opendicke.results.transport import unpacked
 
 Sink = EnsembleStore | EnsembleMemory
@@ -125,17 +133,26 @@ class Campaign:
         tally.update(done, failed, worst or None)
         for group, answer in self._executor.run(job, groups, solve_groups, share):
             if isinstance(answer, Failure):
-                raws = [Raw({}, Status.FAILED, answer.message)] * len(group.cells)
+                frames = [self._failed(place, begun, answer.message) for place in group.cells]
             else:
-                raws = unpacked(answer, self._asked)
-            self._record(group.cells, raws)
-            done += len(raws)
-            failed += sum(raw.status is not Status.OK for raw in raws)
-            errors = [float(raw.numerics.get("largest_stderr", 0.0)) for raw in raws]
+                frames = self._frames(unpacked(answer, self._asked))
+            self._sink.put(group.cells, frames)
+            done += len(frames)
+            failed += sum(frame["status"] != Status.OK for frame in frames)
+            errors = [float(frame.get("largest_stderr", 0.0)) for frame in frames]
             worst = max(worst, *np.nan_to_num(errors).tolist())
             tally.update(done, failed, worst or None)
 
-    def _record(self, cells: Sequence[Place], raws: Sequence[Raw]) -> None:
+    def _failed(self, place: Place, begun: Array, message: str) -> Frame:
+        """A cell without an answer; what there was of it before stays."""
+        if not begun[place]:
+            return self._frames([Raw({}, Status.FAILED, message)])[0]
+        frame = dict(self._sink.frames([place])[0])
+        record = json.loads(str(frame[RECORD])) | {"message": not_gone_on(message)}
+        return {**frame, "status": int(Status.NOT_CONVERGED), RECORD: as_json(record)}
+
+    def _frames(self, raws: Sequence[Raw]) -> list[Frame]:
+        """Answers as variables, those included that the sink has not seen yet."""
         frames = []
         for raw in raws:
             frame, extra = frame_of(raw)
@@ -146,7 +163,7 @@ class Campaign:
                 self._sink.declare(name, variable)
             known = self._sink.layout.variables
             frames.append({k: v for k, v in frame.items() if k in known or k == "status"})
-        self._sink.put(cells, frames)
+        return frames
 
     def _extend(self, wanted: Extents, tally: Tally) -> None:
         """The next round: more realizations or more trajectories."""

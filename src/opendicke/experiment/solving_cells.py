@@ -131,7 +131,7 @@ def _solved(
         return _run(method, members, times, asked, report)
     except Exception as error:
         if len(members) == 1:
-            return [_failed(error)]
+            return [_failed(error, members[0].before)]
     raws = []
     for number, member in enumerate(members):
 
@@ -141,7 +141,7 @@ def _solved(
         try:
             raws += _run(method, [member], times, asked, share)
         except Exception as error:
-            raws.append(_failed(error))
+            raws.append(_failed(error, member.before))
     return raws
 
 
@@ -222,6 +222,15 @@ def _later(
     return raws
 
 
-def _failed(error: Exception) -> Raw:
+def _failed(error: Exception, before: Raw | None = None) -> Raw:
+    """What an error leaves: nothing, or what there was before."""
     text = " ".join(str(error).split())
-    return Raw({}, Status.FAILED, f"{type(error).__name__}: {text}".rstrip(".: "))
+    message = f"{type(error).__name__}: {text}".rstrip(".: ")
+    if before is None:
+        return Raw({}, Status.FAILED, message)
+    return replace(before, status=Status.NOT_CONVERGED, message=not_gone_on(message))
+
+
+def not_gone_on(message: str) -> str:
+    """Why a member has less than was asked."""
+    return f"it could not be gone on with ({message})"

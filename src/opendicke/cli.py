@@ -278,11 +278,11 @@ def main(arguments: list[str] | None = None) -> int:
             warnings.showwarning = _plain_warning
             outcome = app(args=arguments, standalone_mode=False)
     except (InputError, StoreError, ValidityError) as error:
-        typer.echo(f"Error: {error}", err=True)
+        typer.echo(f"Error: {_sentence(str(error))}", err=True)
         return 2
     except _InterruptedError as interruption:
         text = str(interruption)
-        typer.echo(f"Interrupted{': ' if text else ''}{text}.", err=True)
+        typer.echo(_sentence(f"Interrupted{': ' if text else ''}{text}."), err=True)
         return _INTERRUPTED
     except (typer.Abort, KeyboardInterrupt):
         outcome = _INTERRUPTED
@@ -290,15 +290,21 @@ def main(arguments: list[str] | None = None) -> int:
         shown = getattr(error, "format_message", None)  # a usage error of the command line
         if shown is None:
             raise
-        typer.echo(f"Error: {shown()}", err=True)
+        typer.echo(f"Error: {_sentence(shown())}", err=True)
         return int(getattr(error, "exit_code", 2))
     if outcome == _INTERRUPTED:  # also how typer reports it
         typer.echo("Interrupted.", err=True)
     return outcome if isinstance(outcome, int) else 0
 
 
+def _sentence(text: str) -> str:
+    """A message on one line, with its full stop; paths may hold what breaks lines."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    return line if line.endswith((".", "?")) else f"{line}."
+
+
 def _plain_warning(message: Any, *_: Any, **__: Any) -> None:
-    sys.stderr.write(f"Note: {message}\n")
+    sys.stderr.write(f"Note: {_sentence(str(message))}\n")
 
 
 def script() -> None:

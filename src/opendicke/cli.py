@@ -23,11 +23,17 @@ app = typer.Typer(
 Store = Annotated[Path, typer.Argument(help="Results, a path ending in .zarr or .nc.")]
 
 
+def _say(what: object) -> None:
+    """Print what may hold characters that the terminal cannot show, such as those of a path."""
+    encoding = sys.stdout.encoding or "utf-8"
+    typer.echo(str(what).encode(encoding, "backslashreplace").decode(encoding))
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        typer.echo(f"opendicke {version('opendicke')}")
+        _say(f"opendicke {version('opendicke')}")
         raise typer.Exit
 
 
@@ -83,7 +89,7 @@ def run(
     check_folder(figure)
     if dry_run:
         known = None if overwrite else store
-        typer.echo(estimate(experiment, known, workers=workers, validity=validity))
+        _say(estimate(experiment, known, workers=workers, validity=validity))
         return _DONE
     there = None if overwrite else _written(store)
     with _interruptible():
@@ -112,9 +118,9 @@ def resume(
     """Go on with a run that was interrupted or killed."""
     from opendicke.experiment.run import resume as resume_store
     from opendicke.plots.style import check_figure_path
-    from opendicke.results.store import check_folder
+    from opendicke.results.store import check_folder, named
 
-    figure = check_figure_path(figure or store.with_suffix(".png"))
+    figure = check_figure_path(figure or named(store).with_suffix(".png"))
     check_folder(figure)
     there = _written(store)
     with _interruptible():
@@ -153,9 +159,9 @@ def _said(dataset: Any, store: Path, figure: Path, *, reused: bool) -> int:
 
     good, total = int((dataset["status"] == 1).sum()), dataset["status"].size
     verb = "was already complete in" if reused else "saved in"
-    typer.echo(f"dataset  {verb} {store}  ({good} of {total} members ended well)")
+    _say(f"dataset  {verb} {store}  ({good} of {total} members ended well)")
     save_figure(overview(dataset), figure)
-    typer.echo(f"figure   saved in {figure}")
+    _say(f"figure   saved in {figure}")
     return _DONE if good == total else _MEMBERS_FAILED
 
 
@@ -167,24 +173,24 @@ def show(store: Store) -> None:
     from opendicke.results.store import load
 
     dataset = load(store)
-    typer.echo(f"{store}")
+    _say(f"{store}")
     axes = ", ".join(f"{name}: {size}" for name, size in dataset.sizes.items())
-    typer.echo(f"  dimensions   {axes}")
+    _say(f"  dimensions   {axes}")
     if "status" in dataset and dataset["status"].ndim:
         done, good = int((dataset["status"] > 0).sum()), int((dataset["status"] == 1).sum())
-        typer.echo(
+        _say(
             f"  cells        {done} of {dataset['status'].size} cells are there, {good} ended well"
         )
     for name, data in dataset.data_vars.items():
         dims = ", ".join(map(str, data.dims)) or "one number"
-        typer.echo(f"  {name!s:<15} {data.attrs.get('long_name', '')}  ({dims})")
+        _say(f"  {name!s:<15} {data.attrs.get('long_name', '')}  ({dims})")
     for name in ("opendicke_version", "created", "device", "wall_time_seconds", "seed", "numerics"):
-        typer.echo(f"  {name:<18} {dataset.attrs.get(name, '')}")
+        _say(f"  {name:<18} {dataset.attrs.get(name, '')}")
     described = json.loads(dataset.attrs.get("experiment", "{}"))
-    typer.echo("  experiment")
+    _say("  experiment")
     for name, value in described.items():
         text = json.dumps(value, ensure_ascii=False)
-        typer.echo(f"    {name:<14} {text if len(text) < 160 else text[:159] + '…'}")
+        _say(f"    {name:<14} {text if len(text) < 160 else text[:159] + '…'}")
 
 
 @app.command()
@@ -201,12 +207,12 @@ def plot(
     from opendicke.plots.curves import curves
     from opendicke.plots.overview import overview
     from opendicke.plots.style import check_figure_path, save_figure
-    from opendicke.results.store import load
+    from opendicke.results.store import load, named
 
-    figure = check_figure_path(figure or store.with_suffix(".png"))
+    figure = check_figure_path(figure or named(store).with_suffix(".png"))
     dataset = load(store)
     save_figure(curves(dataset, observable) if observable else overview(dataset), figure)
-    typer.echo(f"figure saved in {figure}")
+    _say(f"figure saved in {figure}")
 
 
 @app.command()
@@ -239,10 +245,10 @@ def paper(
         if scale is not None or folder is not None or overwrite:
             raise InputError("NAME", "be given with options", "was missing")
         for known in known_papers():
-            typer.echo(f"{known}  {find_paper(known).title}")
+            _say(f"{known}  {find_paper(known).title}")
             for item in find_paper(known).figures:
-                typer.echo(f"  {item.name:<8} {item.title}")
-            typer.echo(f"  {CLAIMS:<8} What the paper says, put to the test")
+                _say(f"  {item.name:<8} {item.title}")
+            _say(f"  {CLAIMS:<8} What the paper says, put to the test")
         return
     chosen = find_paper(name)
     size = chosen.scale(scale or "paper")
@@ -255,9 +261,9 @@ def paper(
     workshop = Workshop(chosen, size, folder or Path("results") / name, overwrite=overwrite)
     for made in workshop.make([*names, CLAIMS] if figure is None else [figure]):
         verb = "was already complete in" if made.reused else "saved in"
-        typer.echo(f"{made.name:<8} {verb} {made.store}; shown in {made.shown}")
+        _say(f"{made.name:<8} {verb} {made.store}; shown in {made.shown}")
         if made.text:
-            typer.echo(made.text)
+            _say(made.text)
 
 
 _DONE = 0

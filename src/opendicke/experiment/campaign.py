@@ -15,17 +15,28 @@ import xarray as xr
 from opendicke.errors import ValidityWarning
 from opendicke.experiment.executors import Executor, Failure
 from opendicke.experiment.experiment import Experiment
+from opendicke.experiment.identity import describe_experiment
 from opendicke.experiment.plan import Place, Plan
 from opendicke.experiment.rounds import Extents, Judged, next_extents, worst_error
-from opendicke.experiment.solving_cells import Group, Job, not_gone_on, solve_groups
+from opendicke.experiment.solving_cells import (
+    Group,
+    Job,
+    is_unfinished,
+    not_gone_on,
+    solve_groups,
+    times_done,
+)
 from opendicke.measure.observables import find_observables
 from opendicke.measure.raw import Raw, Status
+from opendicke.methods.base import AbstractMethod
 from opendicke.model.checks import Array
 from opendicke.progress import Tally
 from opendicke.results.dataset import as_json, describe
 from opendicke.results.ensemble_memory import EnsembleMemory
 from opendicke.results.ensemble_store import EnsembleStore, load_ensemble
 from opendicke.results.frames import (
+    ASKED_STDERR,
+    ASKED_VARIABLE,
     RECORD,
     TIMES_DONE,
     TIMES_VARIABLE,
@@ -69,6 +80,7 @@ class Campaign:
         self._validity = validity
         self._progress = progress
         self._retry = retry
+        self._worked = False
         self._asked = find_observables(plan.experiment.observables)
         self._start = clock.monotonic()
         self._spent = float(sink.attributes.get("wall_time_seconds", 0.0))
@@ -78,13 +90,13 @@ class Campaign:
         title = type(self.plan.experiment.method).__name__
         with Tally(title, int(self.plan.asked().sum()), enabled=self._progress) as tally:
             while True:
-                ledger = Ledger.of(self._sink, self.plan.shape)
-                self._solve(pending(self.plan, ledger, retry=self._retry), ledger, tally)
+                self._solve(*self._pending(), tally)
                 self._retry = False
                 experiment = self.plan.experiment
                 if experiment.target_stderr is None:
                     break
-                worst = worst_error(self.dataset(), [item.name for item in self._asked])
+                names = [item.name for item in self._asked]
+                worst = worst_error(self.dataset(), names, random=experiment.random)
                 most = Extents(experiment.most_realizations, experiment.most_trajectories)
                 wanted = next_extents(
                     worst,
@@ -97,7 +109,8 @@ class Campaign:
                     self._missed(worst)
                     break
                 self._extend(wanted, tally)
-        self._stamp()
+        if self._worked:
+            self._stamp()
 
     def dataset(self) -> xr.Dataset:
         """The answers of the cells that the experiment asks for, in its order."""
@@ -107,16 +120,22 @@ class Campaign:
 
     @property
     def done(self) -> int:
-        """Cells that are there, of those that the experiment asks for."""
-        return int((self.plan.asked() & (self._sink.status() != Status.PENDING)).sum())
+        """Cells that are there with all that the experiment asks for."""
+        return int((self.plan.asked() & ~self._pending()[0]).sum())
+
+    def _pending(self) -> tuple[Array, Ledger]:
+        ledger = Ledger.of(self._sink, self.plan.shape)
+        return pending(self.plan, ledger, self._validity, retry=self._retry), ledger
 
     def _solve(self, mask: Array, ledger: Ledger, tally: Tally) -> None:
         """Solve the pending cells; each group is recorded as soon as it is there."""
         if not mask.any():
             return
+        self._worked = True
         self._sink.await_cells(mask)
         begun = (ledger.status == Status.OK) | (ledger.status == Status.NOT_CONVERGED)
-        groups = _Groups(self.plan.groups(mask), self._sink, begun)
+        cells = self.plan.groups(mask)
+        groups = _Groups(cells, self._sink, begun)
         ended = self.plan.asked() & ~mask
         done = int(ended.sum())
         failed = int((ledger.status[ended] != Status.OK).sum())
@@ -125,17 +144,15 @@ class Campaign:
         job = Job(self.plan, self._validity, own)
 
         def share(part: float, text: str) -> None:
-            size = (
-                len(groups[0].cells) if len(groups) == 1 else self.plan.experiment.method.together
-            )
-            tally.update(done, failed, worst or None, min(part, 1.0) * min(size, int(mask.sum())))
+            size = float(np.mean([len(group) for group in cells[:100]]))
+            tally.update(done, failed, worst or None, min(part, 1.0) * size)
 
         tally.update(done, failed, worst or None)
         for group, answer in self._executor.run(job, groups, solve_groups, share):
             if isinstance(answer, Failure):
                 frames = [self._failed(place, begun, answer.message) for place in group.cells]
             else:
-                frames = self._frames(unpacked(answer, self._asked))
+                frames = self._frames(group.cells, unpacked(answer, self._asked))
             self._sink.put(group.cells, frames)
             done += len(frames)
             failed += sum(frame["status"] != Status.OK for frame in frames)
@@ -146,19 +163,31 @@ class Campaign:
     def _failed(self, place: Place, begun: Array, message: str) -> Frame:
         """A cell without an answer; what there was of it before stays."""
         if not begun[place]:
-            return self._frames([Raw({}, Status.FAILED, message)])[0]
+            return self._frames([place], [Raw({}, Status.FAILED, message)])[0]
         frame = dict(self._sink.frames([place])[0])
         record = json.loads(str(frame[RECORD])) | {"message": not_gone_on(message)}
+        if ASKED_STDERR in frame:
+            frame[ASKED_STDERR] = _UNSETTLED
         return {**frame, "status": int(Status.NOT_CONVERGED), RECORD: as_json(record)}
 
-    def _frames(self, raws: Sequence[Raw]) -> list[Frame]:
+    def _target(self, place: Place) -> float:
+        """The standard error asked of the method at a point, 0 for none."""
+        method = self.plan.experiment.method
+        if any(path.startswith("method.") for path in self.plan.sweep):
+            method = self.plan.point(place).method
+        return target_of(method)
+
+    def _frames(self, cells: Sequence[Place], raws: Sequence[Raw]) -> list[Frame]:
         """Answers as variables, those included that the sink has not seen yet."""
         frames = []
-        for raw in raws:
+        for place, raw in zip(cells, raws, strict=True):
             frame, extra = frame_of(raw)
             if self.plan.experiment.method.continues:
-                frame[TIMES_DONE] = len(self.plan.experiment.times)
+                frame[TIMES_DONE] = times_done(raw)
                 extra[TIMES_DONE] = TIMES_VARIABLE
+            elif self.plan.experiment.method.stochastic:
+                frame[ASKED_STDERR] = _UNSETTLED if is_unfinished(raw) else self._target(place)
+                extra[ASKED_STDERR] = ASKED_VARIABLE
             for name, variable in extra.items():
                 self._sink.declare(name, variable)
             known = self._sink.layout.variables
@@ -167,15 +196,16 @@ class Campaign:
 
     def _extend(self, wanted: Extents, tally: Tally) -> None:
         """The next round: more realizations or more trajectories."""
-        self.plan = Plan.of(with_extents(self.plan.experiment, wanted), self.plan)
-        attributes = {**self._sink.attributes, **plan_attributes(self.plan)}
-        if self.plan.shape != tuple(len(axis) for axis in self._sink.layout.axes.values()):
+        plan = Plan.of(with_extents(self.plan.experiment, wanted), self.plan)
+        attributes = {**self._sink.attributes, **plan_attributes(plan)}
+        if plan.shape != tuple(len(axis) for axis in self._sink.layout.axes.values()):
             self._sink.grow(
-                dataclasses.replace(self._sink.layout, axes=self.plan.axes(), attributes=attributes)
+                dataclasses.replace(self._sink.layout, axes=plan.axes(), attributes=attributes)
             )
         else:
             self._sink.set_attributes(attributes)
-        tally.total = int(self.plan.asked().sum())
+        self.plan = plan  # when there is room for it
+        tally.total = int(plan.asked().sum())
 
     def _missed(self, worst: Judged) -> None:
         experiment = self.plan.experiment
@@ -198,6 +228,8 @@ class Campaign:
 
 
 _LIBRARY = "opendicke."
+_UNSETTLED = -1.0
+"""Instead of the standard error asked: the status is to be judged again."""
 
 
 class _Groups(Sequence[Group]):
@@ -233,6 +265,7 @@ class Ledger(NamedTuple):
     trajectories: Array
     largest_stderr: Array
     times_done: Array
+    asked_stderr: Array
 
     @classmethod
     def of(cls, sink: Sink, shape: tuple[int, ...]) -> Ledger:
@@ -256,15 +289,18 @@ def _padded(values: Array | None, shape: tuple[int, ...]) -> Array:
     return padded
 
 
-def pending(plan: Plan, ledger: Ledger, *, retry: bool = False) -> Array:
+def pending(plan: Plan, ledger: Ledger, validity: str, *, retry: bool = False) -> Array:
     """Cells that are asked and not there, or there with fewer trajectories or times than asked.
 
-    Members that failed or were refused are done, unless those that failed are tried again.
+    Members that failed are done unless they are tried again; refused ones, if they are refused now.
+    A status that depends on the standard error asked is judged again where another one is.
     """
     asked, status = plan.asked(), ledger.status
     found = asked & (status == Status.PENDING)
     if retry:
         found |= asked & (status == Status.FAILED)
+    if validity != "refuse":
+        found |= asked & (status == Status.REFUSED)
     good = asked & ((status == Status.OK) | (status == Status.NOT_CONVERGED))
     method = plan.experiment.method
     if method.continues:
@@ -277,12 +313,20 @@ def pending(plan: Plan, ledger: Ledger, *, retry: bool = False) -> Array:
             else [(..., plan.experiment)]
         )
         for row, point in rows:
-            few = good[row] & (ledger.trajectories[row] < _trajectories(point))
-            target = getattr(point.method, "target_stderr", None)
-            if target is not None:
-                few &= ~(ledger.largest_stderr[row] <= target)
-            found[row] |= few
+            few = ledger.trajectories[row] < _trajectories(point)
+            target = target_of(point.method)
+            met = ledger.largest_stderr[row] <= target
+            if target:
+                few &= ~met
+            other = ledger.asked_stderr[row] != target
+            missed = status[row] == Status.NOT_CONVERGED
+            found[row] |= good[row] & (few | (other & (missed | (target > 0) & ~met)))
     return np.asarray(found)
+
+
+def target_of(method: AbstractMethod) -> float:
+    """The standard error asked of a method, 0 for none."""
+    return float(getattr(method, "target_stderr", None) or 0.0)
 
 
 def _trajectories(point: Experiment) -> int:
@@ -307,7 +351,15 @@ def plan_attributes(plan: Plan) -> dict[str, Any]:
     """What a store must know to be gone on with: its grid, and what was asked of it last."""
     asked = {"sweep": dict(plan.experiment.sweep), **extents_of(plan.experiment)._asdict()}
     grid = {"sweep": dict(plan.sweep), "realizations": plan.realizations, "asked": asked}
-    return {"plan": as_json(describe(grid)), "fixed": int(not plan.experiment.random)}
+    described = describe_experiment(plan.experiment)
+    if plan.sweep:
+        described["sweep"] = json.loads(as_json(describe(dict(plan.sweep))))
+    described["realizations"] = plan.realizations
+    return {
+        "plan": as_json(describe(grid)),
+        "experiment": as_json(described),
+        "fixed": int(not plan.experiment.random),
+    }
 
 
 def stored_plan(attributes: Mapping[str, Any], experiment: Experiment) -> Plan:
@@ -325,6 +377,10 @@ def stored_extents(attributes: Mapping[str, Any]) -> Extents:
 def selected(dataset: xr.Dataset, plan: Plan) -> xr.Dataset:
     """Of a whole store the cells that an experiment asks for, in its order, labelled."""
     places = dict(zip(plan.names, plan.places(), strict=True))
-    if all(list(range(dataset.sizes[name])) == place for name, place in places.items()):
+    times = len(plan.experiment.times)
+    whole = all(list(range(dataset.sizes[name])) == place for name, place in places.items())
+    if whole and times == dataset.sizes["time"]:
         return labelled(dataset)
-    return labelled(dataset.isel(places))
+    described = as_json(describe_experiment(plan.experiment))
+    part = dataset.isel(places).isel(time=slice(times))
+    return labelled(part.assign_attrs(experiment=described))

@@ -34,8 +34,10 @@ class Survey:
     """Verdicts and costs by point."""
 
 
-def survey(plan: Plan, validity: str) -> Survey:
+def survey(plan: Plan, validity: str, pending: Array | None = None) -> Survey:
     """Check the question at every point, and judge the method there.
+
+    With `pending`, cells that are to be computed, only at points that have some.
 
     Raises
     ------
@@ -48,7 +50,10 @@ def survey(plan: Plan, validity: str) -> Survey:
     assessments: dict[Place, Assessment] = {}
     first: DickeModel | None = None
     said: set[str] = set()
-    for place in plan.points():
+    points = plan.points()
+    if pending is not None:
+        points = [place for place in points if pending[place[:-1]].any()] or points[:1]
+    for place in points:
         cell = plan.cell(place)
         first = first or cell.model
         check_question(cell.model, cell.state, cell.method, experiment.observables)

@@ -121,6 +121,7 @@ def connect(address: str) -> DaskCluster:
     for name in ("distributed", *_loggers("distributed")):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # errors become sentences here
     try:
+        distributed.comm.parse_host_port(distributed.comm.parse_address(address)[1], 0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # `_Run` compares the versions that matter
             client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)

@@ -164,7 +164,11 @@ class Experiment:
         """The experiment as text from which `from_toml` makes the same experiment again."""
         import tomli_w
 
-        return tomli_w.dumps(self.to_table())
+        table = self.to_table()
+        try:
+            return tomli_w.dumps(table)
+        except TypeError as error:
+            raise InputError("sweep", "hold values that a file can hold", f"{error}") from None
 
     def to_table(self) -> dict[str, Any]:
         """The experiment as the nested tables of its file.
@@ -187,8 +191,7 @@ def sweep_values(path: str, values: object) -> list[Any]:
         raise InputError(f"sweep.{path}", "be a list of values", f"was {shown(values)}")
     assert isinstance(values, (Sequence, np.ndarray))
     points = [
-        value.item() if isinstance(value, np.generic) else value
-        for value in (values.tolist() if isinstance(values, np.ndarray) else values)
+        value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value for value in values
     ]
     if not points:
         raise InputError(f"sweep.{path}", "hold at least one value", "was empty")

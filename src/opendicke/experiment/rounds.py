@@ -38,8 +38,11 @@ class Judged(NamedTuple):
     """Where, by dimension."""
 
 
-def worst_error(dataset: xr.Dataset, observables: Sequence[str]) -> Judged:
-    """The largest standard error of the means over realizations, over all points and times."""
+def worst_error(dataset: xr.Dataset, observables: Sequence[str], *, random: bool) -> Judged:
+    """The largest standard error of the means over realizations, over all points and times.
+
+    It is infinite where too few members ended well: two, if realizations differ.
+    """
     worst = Judged(0.0, 0.0, observables[0], {})
     used = (dataset["status"] == Status.OK).transpose("realization", ...).values
     for name in observables:
@@ -50,6 +53,7 @@ def worst_error(dataset: xr.Dataset, observables: Sequence[str]) -> Judged:
         defined = np.isfinite(found.mean)
         scale = max(1.0, float(np.abs(found.mean[defined]).max(initial=0.0)))
         error = np.where(defined, np.nan_to_num(found.stderr, nan=np.inf), 0.0) / scale
+        error = np.where(found.realizations < (2 if random else 1), np.inf, error)
         place = np.unravel_index(int(np.argmax(error)), error.shape)
         if error[place] > worst.error:
             part = 0.0 if spread is None else float(np.nan_to_num(found.trajectory[place])) / scale
@@ -73,9 +77,9 @@ def next_extents(
     realizations, trajectories = made
     more_r = random and realizations < most.realizations
     more_n = 0 < trajectories < most.trajectories
-    if not more_r and not more_n:
+    if (not more_r and not more_n) or not math.isfinite(worst.error):
         return None
-    excess = (worst.error / target) ** 2 if math.isfinite(worst.error) else _LARGEST_GROWTH
+    excess = (worst.error / target) ** 2
     share = min((worst.trajectory / worst.error) ** 2, 1.0) if worst.error else 0.0
     if more_r and more_n:
         buys_r, buys_n = 1 / (trajectories + _OVERHEAD), share / trajectories

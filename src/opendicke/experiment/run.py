@@ -162,6 +162,11 @@ def estimate(
     -------
     Estimate
         Cells, time, memory and disk; its text is a sentence.
+
+    Raises
+    ------
+    InputError, ValidityError, StoreError
+        If it could not be run, or not with this store.
     """
     if not isinstance(experiment, Experiment):
         raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")
@@ -171,10 +176,14 @@ def estimate(
     layout = blank_layout(plan, found)
     mask = plan.asked()
     path = None if store is None else named(store)
-    if path is not None and path.exists() and is_ensemble(path):
-        with named_as_given(path):
-            plan = Plan.of(experiment, plan_at(path, experiment))
-            mask = pending(plan, Ledger.of_dataset(load_ensemble(path), plan.shape))
+    if path is not None and path.exists():
+        if is_ensemble(path):
+            with named_as_given(path):
+                plan = Plan.of(experiment, plan_at(path, experiment))
+                mask = pending(plan, Ledger.of_dataset(load_ensemble(path), plan.shape), validity)
+        else:
+            finished(path, experiment)  # all of it, or it would be refused
+            mask = np.zeros_like(mask)
     at_once = 1 if workers is None else integer("workers", workers, least=1)
     return cost_of(plan, mask, found, layout, at_once)
 
@@ -213,7 +222,7 @@ def _report(dataset: xr.Dataset) -> None:
     listing = ", ".join(f"{count} {kind}" for kind, count in counts.items())
     first = tuple(bad[0].tolist())
     where = {
-        str(dim): dataset[dim].values[k].item() if dim in dataset.coords else k
+        str(dim): dataset[dim].values.tolist()[k] if dim in dataset.coords else k
         for dim, k in zip(status.dims, first, strict=True)
     }
     number = str(int(np.ravel_multi_index(first, status.shape)))

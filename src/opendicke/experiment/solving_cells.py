@@ -115,7 +115,7 @@ def _prepared(
     if frame is not None:
         count = int(frame.get("times_done", len(job.plan.experiment.times)))
         shapes = {item.name: (count, *item.shape(cell.model)) for item in asked}
-        before = raw_of(frame, asked, shapes)
+        before = raw_of(frame, asked, shapes, (cell.model.spins, cell.model.modes))
     return _Ready(number, cell, problem, before)
 
 
@@ -160,7 +160,7 @@ def _run(
     raws: dict[int, Raw] = {}
     starts: dict[int, list[int]] = {}
     for k, member in enumerate(members):
-        done = 0 if member.before is None else _times_done(member.before)
+        done = 0 if member.before is None else times_done(member.before)
         if member.before is not None and done == len(times):
             raws[k] = member.before
         elif member.before is not None and _can_go_on(method, member.before):
@@ -185,7 +185,7 @@ def _can_go_on(method: AbstractMethod, raw: Raw) -> bool:
     return bool(raw.end) and raw.status is Status.OK and (good or settings["step"] is not None)
 
 
-def _times_done(raw: Raw) -> int:
+def times_done(raw: Raw) -> int:
     """Output times that a deterministic answer has."""
     return len(np.asarray(next(iter(raw.values.values()), ())))
 
@@ -231,6 +231,14 @@ def _failed(error: Exception, before: Raw | None = None) -> Raw:
     return replace(before, status=Status.NOT_CONVERGED, message=not_gone_on(message))
 
 
+_NOT_GONE_ON = "it could not be gone on with"
+
+
 def not_gone_on(message: str) -> str:
     """Why a member has less than was asked."""
-    return f"it could not be gone on with ({message})"
+    return f"{_NOT_GONE_ON} ({message})"
+
+
+def is_unfinished(raw: Raw) -> bool:
+    """Whether a member has less than was asked because going on with it failed."""
+    return raw.message.startswith(_NOT_GONE_ON)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import warnings
 from pathlib import Path
@@ -33,7 +34,8 @@ from opendicke.experiment.reading import parse_parts
 from opendicke.experiment.rounds import Extents
 from opendicke.results import ensemble_metadata as metadata
 from opendicke.results import ensemble_place as place
-from opendicke.results.dataset import FORMAT, as_json, describe
+from opendicke.results.dataset import FORMAT, as_json
+from opendicke.results.ensemble_files import told
 from opendicke.results.ensemble_layout import Layout
 from opendicke.results.ensemble_store import (
     EnsembleStore,
@@ -41,7 +43,7 @@ from opendicke.results.ensemble_store import (
     load_ensemble,
 )
 from opendicke.results.frames import layout_of, public
-from opendicke.results.store import load, put_in_place
+from opendicke.results.store import load, locked, put_in_place
 from opendicke.solving import provenance_of
 
 
@@ -57,14 +59,18 @@ def run_stored(
     if overwrite and path.exists():
         beside = path.with_name(f"{path.stem}.new{path.suffix}")
         if beside.exists() and not _belongs(beside, experiment):
-            place.remove(beside)
-        try:
-            dataset = run_stored(experiment, beside, executor, False, validity, progress)
-        except KeyboardInterrupt as interruption:
-            said, there, _ = str(interruption).partition(";")
-            how = f"{said}; go on by running the same again, to overwrite" if there else said
-            raise KeyboardInterrupt(how) from None
-        put_in_place(path, beside)
+            raise StoreError(
+                f"`{beside}` is in the way: results that are to replace `{path}` grow there until "
+                "they are complete; move it away."
+            )
+        with locked(path):
+            try:
+                dataset = run_stored(experiment, beside, executor, False, validity, progress)
+            except KeyboardInterrupt as interruption:
+                said, there, _ = str(interruption).partition(";")
+                how = f"{said}; go on by running the same again, to overwrite" if there else said
+                raise KeyboardInterrupt(how) from None
+            put_in_place(path, beside)
         return dataset
     if path.exists():
         if not is_ensemble(path):
@@ -78,7 +84,7 @@ def run_stored(
     new = _missing_folders(path)
     store = EnsembleStore.create(path, layout)
     campaign = Campaign(plan, store, executor, validity, progress)
-    done = 0
+    done: int | None = None
     try:
         with store:
             try:
@@ -86,7 +92,7 @@ def run_stored(
             finally:
                 done = campaign.done
     except BaseException:
-        if not done:  # nothing is lost with it
+        if done == 0:  # nothing is lost with it
             place.remove(path)
             for folder in new:
                 with contextlib.suppress(OSError):
@@ -125,12 +131,10 @@ def go_on(
         experiment = with_extents(experiment, Extents(*map(max, made, wanted)))
     plan = Plan.of(experiment, before)
     check_kinds(before, plan)
-    dataset = None if retry else _complete(path, plan)
+    dataset = None if retry else _complete(path, plan, validity)
     if dataset is not None:
         return dataset
     check_memory(experiment, stored=True)
-    found = survey(plan, validity)
-    layout = blank_layout(plan, found)
     with EnsembleStore.open(path) as store:
         damaged = int(store.verify().sum())
         if damaged:
@@ -139,15 +143,17 @@ def go_on(
                 ValidityWarning,
                 stacklevel=4,
             )
+        mask = pending(plan, Ledger.of(store, plan.shape), validity, retry=retry)
+        found = survey(plan, validity, mask)
+        layout = blank_layout(plan, found)
         _grow(store, layout)
-        mask = pending(plan, Ledger.of(store, plan.shape), retry=retry)
         tell(cost_of(plan, mask, found, layout, executor.workers), progress)
         campaign = Campaign(plan, store, executor, validity, progress, retry=retry)
         _interruptible(campaign, path)
     return _loaded(path, campaign.plan)
 
 
-def _complete(path: Path, plan: Plan) -> xr.Dataset | None:
+def _complete(path: Path, plan: Plan, validity: str) -> xr.Dataset | None:
     """The dataset, if all is there and in order and needs no more than reading."""
     if plan.experiment.target_stderr is not None:
         return None
@@ -156,9 +162,9 @@ def _complete(path: Path, plan: Plan) -> xr.Dataset | None:
     except StoreError:
         return None  # damage is found and mended where the store is opened for writing
     grid = tuple(dataset.sizes[name] for name in plan.names)
-    if grid != plan.shape or dataset.sizes["time"] != len(plan.experiment.times):
+    if grid != plan.shape or dataset.sizes["time"] < len(plan.experiment.times):
         return None
-    missing = pending(plan, Ledger.of_dataset(dataset, plan.shape)).any()
+    missing = pending(plan, Ledger.of_dataset(dataset, plan.shape), validity).any()
     return None if missing else public(selected(dataset, plan))
 
 
@@ -189,12 +195,8 @@ def stored_experiment(path: Path) -> Experiment:
 def blank_layout(plan: Plan, found: Survey) -> Layout:
     """The layout of an ensemble whose first realizations have been surveyed."""
     experiment = plan.experiment
-    described = describe_experiment(experiment)
-    if plan.sweep:
-        described["sweep"] = json.loads(as_json(describe(plan.sweep)))
-    described["realizations"] = plan.realizations
     provenance = provenance_of(
-        described,
+        {},
         device=experiment.method.device(),
         seed=experiment.seed,
         seconds=0.0,
@@ -203,6 +205,7 @@ def blank_layout(plan: Plan, found: Survey) -> Layout:
         text = experiment.to_toml()
     except InputError:  # made in Python from what no file can hold
         text = ""
+    del provenance["experiment"]  # which the plan describes
     attributes = {
         "format": FORMAT,
         **{k: v if isinstance(v, (str, int, float)) else as_json(v) for k, v in provenance.items()},
@@ -211,10 +214,6 @@ def blank_layout(plan: Plan, found: Survey) -> Layout:
         "essence": as_json(essence(experiment)),
         "experiment_file": text,
     }
-    sizes = experiment.model.spins or 0, experiment.model.modes or 0
-    swept = (plan.sweep.get(path, []) for path in ("model.spins", "model.modes"))
-    spins, modes = (max([own, *values]) for own, values in zip(sizes, swept, strict=True))
-    ends = experiment.method.continues and 3 * (spins + modes) <= _MOST_OF_AN_END
     return layout_of(
         found.model,
         found.observables,
@@ -223,8 +222,21 @@ def blank_layout(plan: Plan, found: Survey) -> Layout:
         plan.axes(),
         attributes,
         stochastic=experiment.method.stochastic,
-        ends=(spins, modes) if ends else None,
+        ends=_ends(plan),
     )
+
+
+def _ends(plan: Plan) -> tuple[int, int] | None:
+    """Largest numbers of spins and modes of the members whose last state is kept."""
+    if not plan.experiment.method.continues:
+        return None
+    model = plan.experiment.model
+    swept = (plan.sweep.get(f"model.{name}", [getattr(model, name)]) for name in ("spins", "modes"))
+    sizes = [pair for pair in itertools.product(*swept) if 3 * sum(pair) <= _MOST_OF_AN_END]
+    if not sizes:
+        return None
+    spins, modes = (max(column) for column in zip(*sizes, strict=True))
+    return spins, modes
 
 
 def _grow(store: EnsembleStore, layout: Layout) -> None:
@@ -278,11 +290,12 @@ def plan_at(path: Path, experiment: Experiment) -> Plan:
 def _check_times(path: Path, experiment: Experiment) -> None:
     """Times must be those of the store, or go on behind them where the method can."""
     there, asked = _layout_at(path).coordinates["time"].values, experiment.times
-    same = len(asked) >= len(there) and np.array_equal(asked[: len(there)], there)
+    shared = min(len(there), len(asked))
+    same = np.array_equal(asked[:shared], there[:shared])
     if same and (len(asked) == len(there) or experiment.method.continues):
         return
     method = type(experiment.method).__name__
-    if same:
+    if same and len(asked) > len(there):
         raise StoreError(
             f"`{path}` ends at time {there[-1]:g}, and {method} does not keep the states from "
             "which it could go on (MeanField does); choose another path or ask to overwrite it."
@@ -304,7 +317,8 @@ def _layout_at(path: Path) -> Layout:
         raise StoreError(f"`{path}` does not exist.")
     if not is_ensemble(path):
         raise StoreError(f"`{path}` is no ensemble that could be gone on with.")
-    return metadata.read(place.find(path), path).layout
+    with told(path, "read"):
+        return metadata.read(place.find(path), path).layout
 
 
 def finished(path: Path, experiment: Experiment) -> xr.Dataset:

@@ -37,6 +37,8 @@ Frame = dict[str, Any]
 RECORD = "record"
 _TRAJECTORIES = "trajectories"
 TIMES_DONE = "times_done"
+ASKED_STDERR = "asked_stderr"
+ASKED_VARIABLE = Variable((), "float", {"long_name": "standard error asked of the method"})
 TIMES_VARIABLE = Variable((), "int", {"long_name": "number of times that are computed"})
 
 
@@ -136,9 +138,15 @@ def frame_of(raw: Raw) -> tuple[Frame, dict[str, Variable]]:
 
 
 def raw_of(
-    frame: Frame, observables: Sequence[Observable], shapes: Mapping[str, tuple[int, ...]]
+    frame: Frame,
+    observables: Sequence[Observable],
+    shapes: Mapping[str, tuple[int, ...]],
+    sizes: tuple[int, int],
 ) -> Raw:
-    """The answers from which a run can go on; `shapes` are those of this member, time first."""
+    """The answers from which a run can go on.
+
+    `shapes` are those of this member's answers, time first, and `sizes` its spins and modes.
+    """
     record = json.loads(str(frame[RECORD]))
     numerics = _restored(record["numerics"])
     count = int(frame.get(_TRAJECTORIES, 0))
@@ -156,11 +164,14 @@ def raw_of(
             error = np.asarray(frame[f"{item.name}_stderr"])[inner]
             m2 = error**2 * count * (count - 1) if count > 1 else np.zeros_like(value)
             values[item.name] = Moments(count, value, np.asarray(m2))
-    end = {
-        name.removeprefix("ends/"): np.asarray(array)
-        for name, array in frame.items()
-        if name.startswith("ends/")
-    }
+    extents = dict(zip(("end_spin", "end_mode"), sizes, strict=True))
+    end: dict[str, Array] = {}
+    for name, dims in _ENDS.items():
+        array = np.asarray(frame.get(f"ends/{name}", np.nan))
+        if array.ndim == len(dims):
+            end[name] = np.array(array[: extents[dims[0]]])
+    if any(np.isnan(array).any() for array in end.values()):
+        end = {}  # of members without
     return Raw(values, Status(int(frame["status"])), record["message"], numerics, {}, end)
 
 
@@ -213,8 +224,17 @@ def _restored(numerics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def public(dataset: xr.Dataset) -> xr.Dataset:
-    """The dataset without what only the store needs."""
-    made = dataset.drop_vars([TIMES_DONE], errors="ignore")
+    """The dataset without what only the store needs.
+
+    A member whose last times are missing, as the run that adds them has not come to it, is pending.
+    """
+    made = dataset.drop_vars([TIMES_DONE, ASKED_STDERR], errors="ignore")
+    if TIMES_DONE in dataset:
+        good = dataset["status"].isin([Status.OK, Status.NOT_CONVERGED])
+        behind = good & (dataset[TIMES_DONE] < dataset.sizes["time"])
+        status = dataset["status"].where(~behind, int(Status.PENDING)).astype(np.int8)
+        made["status"] = status.variable
+        made["status"].attrs = dataset["status"].attrs
     made.attrs = {name: value for name, value in dataset.attrs.items() if name not in _PRIVATE}
     return made
 

@@ -15,7 +15,9 @@ from pathlib import Path
 import xarray as xr
 
 from opendicke.errors import InputError, StoreError, shown
+from opendicke.results import ensemble_place as place
 from opendicke.results.dataset import FORMAT
+from opendicke.results.ensemble_layout import GROUPS, JOURNAL
 from opendicke.results.ensemble_store import is_ensemble, load_ensemble
 from opendicke.results.frames import labelled, public
 
@@ -70,7 +72,10 @@ def save(dataset: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> P
             dataset.to_zarr(partial, mode="w", consolidated=False, zarr_format=3)
         else:
             dataset.to_netcdf(partial, engine="h5netcdf")
-        _replace(path, partial, former)
+        with locked(path):
+            _replace(path, partial, former)
+    except StoreError:
+        raise
     except (OSError, TypeError, ValueError) as error:  # the latter: contents of no known type
         reason = getattr(error, "strerror", None) or error
         raise StoreError(f"`{path}` cannot be written: {reason}.") from None
@@ -88,6 +93,25 @@ def named_as_given(path: Path) -> Iterator[None]:
         folder = os.path.join(os.path.abspath(path.parent), "")
         given = "" if path.parent == Path() else os.path.join(path.parent, "")
         raise StoreError(str(error).replace(folder, given)) from None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other processes from writing a store that is to be replaced.
+
+    Raises
+    ------
+    StoreError
+        If one does.
+    """
+    if not path.exists() or not is_ensemble(path):
+        yield
+        return
+    lock = place.Lock(path, path)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def put_in_place(path: Path, complete: Path) -> None:
@@ -142,6 +166,9 @@ def load(path: str | Path) -> xr.Dataset:
     except Exception as error:  # readers raise whatever their libraries raise on damaged files
         reason = shown(str(error), 200)
         raise StoreError(f"`{path}` cannot be read as a dataset: {reason}.") from None
+    if "identity" in dataset.attrs and any((path / group).exists() for group in GROUPS):
+        # An ensemble but for its journal: what is missing would be taken for NaN.
+        raise StoreError(f"`{path}` is damaged: its folder `{JOURNAL}` is missing.")
     found = dataset.attrs.get("format")
     if not isinstance(found, Integral) or not _describes(dataset.attrs.get("experiment")):
         raise StoreError(f"`{path}` was not written by opendicke.")

@@ -284,7 +284,7 @@ def chunk_files(store: str) -> list[Path]:
     return sorted(path for path in Path(store).rglob("c.*") if path.is_file())
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone", "folder"])
 def test_damage_is_found_and_mended(damage: str) -> None:
     """Whatever chunk of cells is damaged: found, computed again, never averaged."""
     given = chains()
@@ -294,8 +294,10 @@ def test_damage_is_found_and_mended(damage: str) -> None:
     assert len(cells) >= 8
     for path in map(Path, cells):
         content = bytearray(path.read_bytes())
-        if damage == "gone":
+        if damage in ("gone", "folder"):
             path.unlink()
+            if damage == "folder":
+                path.mkdir()
         elif damage == "cut":
             path.write_bytes(bytes(content[: len(content) // 2]))
         else:

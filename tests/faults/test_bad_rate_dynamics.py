@@ -135,6 +135,18 @@ SINGLE = "have values along a single trajectory"
 MEANS = "`overlap_variance` is a function of means"
 MAKERS = "be TruncatedWigner or KineticMonteCarlo"
 QUESTIONS: list[tuple[Call, str, str, str]] = [
+    *[
+        (
+            lambda name=name, method=method: ask(
+                method=method, state=od.ProductState.polarized("-z", **{name: [0.0, 0.0]})
+            ),
+            name,
+            "be a number or have one entry per mode (1)",
+            "had shape (2,)",
+        )
+        for name in ("occupation", "displacement")
+        for method in (Rates(), Chains(8))
+    ],
     (
         lambda: ask(state=ENSEMBLE),
         "state",

@@ -16,7 +16,7 @@ from opendicke.errors import InputError
 from opendicke.methods.annealing import damped
 from opendicke.methods.base import Assessment, Verdict
 from opendicke.methods.parallel import cores
-from opendicke.model.checks import Array
+from opendicke.model.checks import Array, vector
 from opendicke.model.configurations import configurations
 from opendicke.model.dicke import DickeModel
 from opendicke.model.ensemble import Ensemble
@@ -62,7 +62,8 @@ def check_admission(
         )
     if isinstance(state, ProductState):
         for name in ("displacement", "occupation"):
-            given = np.broadcast_to(getattr(state, name), model.modes)
+            kind = complex if name == "displacement" else float
+            given = vector(name, getattr(state, name), model.modes, "mode", kind=kind)
             kept = (given != 0) & (model.damping <= 0)
             if kept.any():
                 mode = int(np.argmax(kept))

@@ -10,7 +10,7 @@ import numpy as np
 
 from opendicke.errors import StoreError
 from opendicke.results import ensemble_metadata as metadata
-from opendicke.results.ensemble_files import ArrayFile, DamageError, Values, checked
+from opendicke.results.ensemble_files import ArrayFile, DamageError, Values, checked, remove_file
 from opendicke.results.ensemble_layout import DTYPES, FILLS, STATUS, Cell, Variable
 from opendicke.results.ensemble_records import Frame, Group, Record, grouped, place
 
@@ -75,7 +75,7 @@ class Chunks:
                         self._lose(box, damage)
                     elif damage.path.exists():  # else nothing has come into this chunk
                         self.damaged[box] = True
-                        damage.path.unlink()
+                        remove_file(damage.path)
                     continue
                 inside = values[box]
                 inside[...] = part[tuple(map(slice, inside.shape))]
@@ -199,7 +199,7 @@ class Chunks:
 
     def _lose(self, box: Box, damage: DamageError) -> None:
         """Cells whose chunk is damaged become pending; the chunk goes first."""
-        damage.path.unlink(missing_ok=True)
+        remove_file(damage.path)
         lost = np.zeros_like(self.damaged)
         lost[box] = self.status[box] != 0
         if lost.any():

@@ -6,6 +6,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import uuid
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -57,6 +58,14 @@ def told(path: Path, doing: str = "written") -> Iterator[None]:
         raise StoreError(f"`{path}` cannot be {doing}: {reason}.") from None
 
 
+def remove_file(path: Path) -> None:
+    """Remove a damaged chunk, were it a folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def replace_file(root: Path, target: Path, content: bytes) -> None:
     """Write a file whole or not at all; the room for unfinished files is the journal's."""
     partial = root / JOURNAL / f"{uuid.uuid4().hex}{PARTIAL}"
@@ -68,6 +77,8 @@ def replace_file(root: Path, target: Path, content: bytes) -> None:
                 rest = rest[os.write(descriptor, rest) :]
         finally:
             os.close(descriptor)
+        if target.is_dir():
+            remove_file(target)
         os.replace(partial, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -174,7 +185,7 @@ def checked(path: Path) -> bytes:
     """Content of a chunk without its checksum, which it passes."""
     try:
         content = path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise DamageError(path) from None
     body, checksum = content[:-4], content[-4:]
     if len(checksum) < 4 or int(google_crc32c.value(body)).to_bytes(4, "little") != checksum:

@@ -298,7 +298,7 @@ with connect({address!r}) as executor:
 
 @pytest.mark.parametrize("interrupted", [False, True])
 def test_quiet(standing: ByHand, interrupted: bool) -> None:
-    """Nothing but what was asked for; an interrupt gives one traceback."""
+    """Nothing but what was asked for, and the interrupt."""
     count = 1000 if interrupted else 10
     text = SCRIPT.format(tests=str(TESTS), address=standing.address, count=count)
     user = subprocess.Popen(
@@ -312,7 +312,6 @@ def test_quiet(standing: ByHand, interrupted: bool) -> None:
     out, said = user.communicate(timeout=20)
     if interrupted:
         assert time.monotonic() - start < 10.0
-        assert said.count("Traceback") == 1
         assert said.rstrip().endswith("KeyboardInterrupt")
         assert "distributed -" not in said
     else:

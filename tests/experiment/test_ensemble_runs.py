@@ -318,7 +318,6 @@ def test_damage_is_found_and_mended(damage: str) -> None:
 _AWKWARD = 0.5
 
 
-@od.observable("awkward", replace=True)
 def awkward(model: od.DickeModel) -> Any:
     """Cannot be asked of every draw."""
     if model.couplings[0, 0] > _AWKWARD:
@@ -326,8 +325,10 @@ def awkward(model: od.DickeModel) -> Any:
     return od.SpinTerm("z", model.fractions)
 
 
+@pytest.mark.usefixtures("registry")
 def test_members_that_fail_are_recorded(capsys: pytest.CaptureFixture[str]) -> None:
     """A member that raises an error or is refused leaves the others alone; the exit code tells."""
+    od.observable("awkward")(awkward)
     given = experiment(observables=["sz"], realizations=12, sweep={})
     good = od.run(given)
     asked = replace(given, observables=["sz", "awkward"])

@@ -208,7 +208,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(executors_dask, "_PATIENCE", 0.2)
 
 
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("part", range(2))
 def test_malformed_input(part: int, tmp_path: Path, stores: tuple[Path, Path]) -> None:
     """No traceback, no hang, nothing written where it is refused, nothing damaged."""
     counts = run_cases(range(500 * part, 500 * (part + 1)), tmp_path, stores)
@@ -217,10 +217,10 @@ def test_malformed_input(part: int, tmp_path: Path, stores: tuple[Path, Path]) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(17))
+@pytest.mark.parametrize("part", range(18))
 def test_more_malformed_input(part: int, tmp_path: Path, stores: tuple[Path, Path]) -> None:
     """The rest of ten thousand."""
-    counts = run_cases(range(1500 + 500 * part, 2000 + 500 * part), tmp_path, stores)
+    counts = run_cases(range(1000 + 500 * part, 1500 + 500 * part), tmp_path, stores)
     print(dict(counts))
 
 

@@ -176,15 +176,15 @@ def test_killed_again_and_again(kills: int, server: Server) -> None:
 
 def test_killed_while_it_grows(server: Server) -> None:
     """More realizations and more trajectories of what is there: killed at any moment, the same."""
-    written("small.toml", 10, 10)
-    written("large.toml", 40, 20)
+    written("small.toml", 6, 10)
+    written("large.toml", 20, 20)
     for store in ("whole.zarr", "killed.zarr"):
         assert server.run("small.toml", store) == 0
     start = time.monotonic()
     assert server.run("large.toml", "whole.zarr") == 0
     span = time.monotonic() - start
     chance = random.Random(5)
-    for _ in range(6):
+    for _ in range(5):
         server.run("large.toml", "killed.zarr", chance.uniform(0.0, 0.3 * span))
         od.load("killed.zarr")
     assert server.run("large.toml", "killed.zarr") == 0
@@ -215,11 +215,11 @@ def begun(store: str) -> bool:
 
 def test_interrupted_and_resumed() -> None:
     """Ctrl-C leaves a store and the words how to go on, and these words work."""
-    given = written("chains.toml", 80, 300)
+    given = written("chains.toml", 40, 300)
     process = command("run", "chains.toml", "--store", "s.zarr", "--validity", "ignore")
     until(lambda: begun("s.zarr"), process)
     shown = command("show", "s.zarr").communicate()
-    assert "of 240 cells" in shown[0]
+    assert "of 120 cells" in shown[0]
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
@@ -227,11 +227,11 @@ def test_interrupted_and_resumed() -> None:
     assert err.rstrip().endswith("go on with: opendicke resume s.zarr.")
     assert "Traceback" not in err + out
     done = int((od.load("s.zarr").status > 0).sum())
-    assert 0 < done < 240
+    assert 0 < done < 120
     process = command("resume", "s.zarr", "--validity", "ignore", "--workers", "2")
     out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
-    assert "240 of 240 members ended well" in out
+    assert "120 of 120 members ended well" in out
     dataset = od.run(replace(given, realizations=3))
     assert_same_bits(od.load("s.zarr").isel(realization=slice(3)), dataset)
 
@@ -254,7 +254,7 @@ def test_two_writers() -> None:
 
 def test_a_worker_of_this_machine_is_killed() -> None:
     """Its cells are computed by another; the numbers are the same."""
-    given = written("chains.toml", 40, 400)
+    given = written("chains.toml", 20, 300)
     process = command(
         *("run", "chains.toml", "--store", "s.zarr", "--validity", "ignore", "--workers", "2")
     )
@@ -308,7 +308,7 @@ def cluster(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]
 
 def test_a_dask_worker_and_then_the_scheduler_are_killed() -> None:
     """Cells of a dead worker are computed by the other; without a scheduler the store is whole."""
-    given = written("chains.toml", 40, 400)
+    given = written("chains.toml", 20, 300)
     with cluster(2) as (address, processes):
         run = ("run", "chains.toml", "--store", "s.zarr", "--validity", "ignore")
         process = command(*run, "--scheduler", address)

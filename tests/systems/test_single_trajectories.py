@@ -12,6 +12,7 @@ import opendicke as od
 from opendicke.measure.raw import Status
 from opendicke.methods import pilot
 from opendicke.methods.pilot import Choice
+from opendicke.methods.schedule import Steps
 
 TIMES = np.array([0.5, 1.0, 1.7, 3.0])
 NUMBER = 300  # in blocks of 128, the last one partial
@@ -228,7 +229,10 @@ def test_dark_modes_are_sampled_in_the_ensemble() -> None:
 
 def test_a_step_that_was_not_found_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trajectories whose step misses the tolerance say so in status and by a warning."""
-    missed = lambda trajectories, *_: Choice(trajectories.counts(0.05), 0.5, 8, "so it was")  # noqa: E731
+    steps = Steps(0.05)
+    missed = lambda trajectories, *_: Choice(  # noqa: E731
+        steps, steps.counts(trajectories.elapsed), 0.5, 8, "so it was"
+    )
     monkeypatch.setattr(pilot, "choose", missed)
     method = od.TruncatedWigner(trajectories=40, block=40, order=2)
     with pytest.warns(od.ValidityWarning, match=r"estimated 0\.5: so it was\.$"):

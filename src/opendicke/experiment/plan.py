@@ -173,7 +173,7 @@ def block_shape(shape: Sequence[int], size: int) -> tuple[int, ...]:
 def check_memory(experiment: Experiment, *, stored: bool = False) -> None:
     """Refuse, before the first draw, a grid that no memory would hold.
 
-    Couplings of all members are never there together; of a stored experiment, nor are answers.
+    Of a stored experiment, one member is there at a time.
     """
     lengths = [len(values) for values in experiment.sweep.values()]
     members = math.prod(lengths) * experiment.realizations
@@ -199,13 +199,13 @@ def check_memory(experiment: Experiment, *, stored: bool = False) -> None:
             "configuration": 2 ** min(rows, 60),
         }
         answers = sum(math.prod(extents.get(dim, 1) for dim in item.dims) for item in asked)
-        total += 16 * times * answers
+        total += BYTES_PER_COUPLING * rows * modes + 16 * times * answers
         largest = max(largest, BYTES_PER_COUPLING * rows * modes + 16 * times * answers)
     most_spins, most_modes = map(max, zip(*sizes, strict=True))
     what = f"members of {most_spins} spins, {most_modes} modes and {times} times"
-    affordable("experiment", what, largest)
     if not stored:
         affordable("experiment", f"{members} {what}", total * (members // len(sizes)))
+    affordable("experiment", what, largest)
 
 
 def _rows(experiment: Experiment, spins: int, modes: int) -> int:
@@ -220,7 +220,7 @@ def _rows(experiment: Experiment, spins: int, modes: int) -> int:
     return rows
 
 
-_BYTES_PER_MEMBER = 1000
+_BYTES_PER_MEMBER = 10_000
 """Of what describes a member, whatever its size."""
 
 

@@ -73,10 +73,14 @@ class Idle(AtOnce):
 
     def run_many(self, *arguments: Any, **named: Any) -> list[Raw]:
         """Count until the time is over."""
-        end = time.process_time() + self.seconds
-        while time.process_time() < end:
-            pass
+        _busy(self.seconds)
         return super().run_many(*arguments, **named)
+
+
+def _busy(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
 
 
 def experiment(realizations: int, method: AbstractMethod, times: int = 101) -> od.Experiment:
@@ -153,7 +157,7 @@ def dask(folder: Path) -> Iterator[str]:
     logging.getLogger("distributed").setLevel(logging.ERROR)
     given = experiment(16, Idle(1.0))
     single = experiment(8, Idle(1.0))
-    times: dict[str, list[float]] = {"here": [], "one": [], "two": []}
+    times: dict[str, list[float]] = {"here": [], "one": [], "two": [], "plain": []}
     for repeat in range(REPEATS):
         start = time.perf_counter()
         od.run(single, folder / f"here{repeat}.zarr")
@@ -170,11 +174,21 @@ def dask(folder: Path) -> Iterator[str]:
                 start = time.perf_counter()
                 od.run(asked, folder / f"{name}{repeat}.zarr", client=client)
                 times[name].append((time.perf_counter() - start) / asked.realizations)
+                if workers == 2:
+                    start = time.perf_counter()
+                    client.gather(client.map(_busy, [1.0] * 16, pure=False))
+                    times["plain"].append((time.perf_counter() - start) / 16)
     here, one, two = (statistics.median(times[name]) for name in ("here", "one", "two"))
     gains = [a / b for a, b in zip(times["one"], times["two"], strict=True)]
     yield (
         f"| cells of 1 s: Dask, two workers against one | one: {one:.4g} s a cell "
         f"| two: {two:.4g} s | {statistics.median(gains):.3g} ({min(gains):.3g}–{max(gains):.3g}) |"
+    )
+    plain = [a / b for a, b in zip(times["two"], times["plain"], strict=True)]
+    yield (
+        f"| the same against tasks of Dask that do nothing else, two workers "
+        f"| tasks: {statistics.median(times['plain']):.4g} s | cells: {two:.4g} s "
+        f"| {statistics.median(plain):.3g} ({min(plain):.3g}–{max(plain):.3g}) of their time |"
     )
     losses = [a / b for a, b in zip(times["one"], times["here"], strict=True)]
     yield (
@@ -185,24 +199,6 @@ def dask(folder: Path) -> Iterator[str]:
 
 def _warm() -> None:
     import opendicke.experiment.solving_cells  # noqa: F401
-
-
-def compilations() -> Iterator[str]:
-    """Programs that are compiled for the first realization, and for all others."""
-    from opendicke.methods.stepping import segment_program
-
-    wigner = od.TruncatedWigner(trajectories=64, tolerance=0.01)
-    for method in (od.MeanField(), wigner):
-        given = experiment(1, method, 11)
-        od.run(given)
-        before = segment_program.compilations
-        seconds = segment_program.compile_seconds
-        od.run(dataclasses.replace(given, seed=1))
-        again = segment_program.compilations - before
-        yield (
-            f"| {type(method).__name__}: programs compiled for another draw | {again} "
-            f"| {segment_program.compile_seconds - seconds:.2g} s | |"
-        )
 
 
 def rows() -> Iterator[str]:

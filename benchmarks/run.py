@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import diagram
+import ensembles
 import exact
 import kinetic_monte_carlo
 import master_equation
@@ -27,6 +28,7 @@ def main() -> None:
         master_equation,
         kinetic_monte_carlo,
         exact,
+        ensembles,
     ):
         for row in part.rows():
             print(row, flush=True)

@@ -252,6 +252,7 @@ def test_two_writers() -> None:
     assert (od.run(small, "s.zarr").status == 1).all()  # the lock of the dead does not hold
 
 
+@pytest.mark.slow
 def test_a_worker_of_this_machine_is_killed() -> None:
     """Its cells are computed by another; the numbers are the same."""
     given = written("chains.toml", 20, 300)

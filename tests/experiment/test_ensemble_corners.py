@@ -16,7 +16,7 @@ import pytest
 
 import opendicke as od
 from opendicke.cli import main
-from opendicke.experiment import solving_cells
+from opendicke.experiment import solving_cells, stored
 from opendicke.measure.raw import Status
 from opendicke.results.ensemble_store import EnsembleStore
 
@@ -282,3 +282,15 @@ def test_parts_know_what_they_are() -> None:
     described = json.loads(part.attrs["experiment"])
     assert described["realizations"] == 2
     assert described["sweep"] == {"model.field": [2.0]}
+
+
+def test_answers_larger_than_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read when they are used, and are the same."""
+    given = mean_field(sweep={"model.field": [1.0, 2.0]})
+    expected = od.run(given, "a.zarr")
+    monkeypatch.setattr(stored, "machine_memory", lambda: 1000)
+    for dataset in (od.run(given, "a.zarr"), od.run(replace(given, realizations=5), "a.zarr")):
+        assert not isinstance(dataset.sz.variable._data, np.ndarray)
+        part = dataset.isel(realization=slice(4))
+        np.testing.assert_array_equal(part.sz, expected.sz)
+        assert (dataset.status == 1).all()

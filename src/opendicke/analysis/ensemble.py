@@ -141,8 +141,8 @@ def disorder_distribution(
     r"""How one number is distributed over disorder: the empirical distribution function.
 
     .. math::
-        F_R(x) = \frac{1}{R}\,\#\{r: m_r \le x\}, \qquad
-        P\Big(\sup_x |F_R(x) - F(x)| > \varepsilon\Big) \le 2e^{-2R\varepsilon^2} .
+        F_R(x) = \frac{1}{R}\,\mathrm{number}\{r: m_r \le x\}, \qquad
+        P(\sup_x |F_R(x) - F(x)| > \varepsilon) \le 2e^{-2R\varepsilon^2} .
 
     The band ± ε holds at all x at once (Dvoretzky, Kiefer, Wolfowitz; constant by Massart 1990),
     for the distribution of the m: those of a stochastic method are widened by sampling.

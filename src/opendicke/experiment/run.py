@@ -77,7 +77,8 @@ def run(
     xarray.Dataset
         Dimensions: those of the sweep, `realization`, `time`, and those of each observable.
         Stochastic methods add `X_stderr`, the standard error over the trajectories of each member,
-        and `trajectories`. `status` says how each member ended.
+        and `trajectories`. `status` says how each member ended. Answers in a Zarr store that exceed
+        0.4 of the memory are read when they are used.
 
     Raises
     ------

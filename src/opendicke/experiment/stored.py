@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 import json
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from opendicke.experiment.identity import describe_experiment, difference, essen
 from opendicke.experiment.plan import Plan, check_kinds, check_memory
 from opendicke.experiment.reading import parse_parts
 from opendicke.experiment.rounds import Extents
+from opendicke.model.checks import machine_memory
 from opendicke.results import ensemble_metadata as metadata
 from opendicke.results import ensemble_place as place
 from opendicke.results.dataset import FORMAT, as_json
@@ -158,7 +160,7 @@ def _complete(path: Path, plan: Plan, validity: str) -> xr.Dataset | None:
     if plan.experiment.target_stderr is not None:
         return None
     try:
-        dataset = load_ensemble(path)
+        dataset = _read(path)
     except StoreError:
         return None  # damage is found and mended where the store is opened for writing
     grid = tuple(dataset.sizes[name] for name in plan.names)
@@ -333,7 +335,21 @@ def finished(path: Path, experiment: Experiment) -> xr.Dataset:
 
 
 def _loaded(path: Path, plan: Plan) -> xr.Dataset:
-    return public(selected(load_ensemble(path), plan))
+    return public(selected(_read(path), plan))
+
+
+def _read(path: Path) -> xr.Dataset:
+    """All of a store: in memory, or read when it is used where it is too large for that."""
+    layout = _layout_at(path)
+    numbers = sum(math.prod(layout.shape(each)) for each in layout.variables.values())
+    if 8 * numbers * math.prod(layout.cells) > _MOST_LOADED * machine_memory():
+        lazily: xr.Dataset = xr.open_zarr(path, consolidated=False)
+        return lazily
+    return load_ensemble(path)
+
+
+_MOST_LOADED = 0.4
+"""Of the memory of this machine."""
 
 
 def _interruptible(campaign: Campaign, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,9 @@ if "OPENDICKE_CACHE" not in os.environ:
     os.environ["OPENDICKE_CACHE"] = _cache
     atexit.register(shutil.rmtree, _cache, ignore_errors=True)
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a job in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which processes of tests inherit
+
 import opendicke as od
 from opendicke.measure import observables as registry_module
 from opendicke.measure.observables import find_observables
@@ -26,6 +30,24 @@ from opendicke.measure.raw import Raw
 # Long beside what they add, mostly for compiling programs that others test in other words: these
 # run with `make test-all`. Whole files and single tests mark themselves; here stand parameters.
 SLOW = (
+    "test_python_blocks_run_and_print_what_is_shown[docs/reductions.md]",
+    "test_python_blocks_run_and_print_what_is_shown[docs/exact.md]",
+    "test_ensemble_runs.py::test_ensemble_target",
+    "test_ensemble_runs.py::test_workers_change_nothing",
+    "test_ensemble_runs.py::test_single_cells[wigner]",
+    "test_ensemble_runs.py::test_extension[mean field]",
+    "test_ensemble_corners.py::test_later_times_of_a_sweep_of_sizes",
+    "test_killed_runs.py::test_interrupted_and_resumed",
+    "test_continuation.py::test_more_trajectories_equal_an_uninterrupted_run[truncated-wigner]",
+    "test_batch_independence.py::test_members_do_not_change_each_other[disordered]",
+    "test_truncated_wigner.py::test_noise_and_field_against_an_independent_integration",
+    "test_truncated_wigner.py::test_relaxing_modes_have_honest_error_bars",
+    "test_many_modes.py::test_two_spins_and_twenty_modes_by_hand[1]",
+    "test_large_spins.py::test_exact_answers_are_what_qutip_finds[0.6-8-20]",
+    "test_wigner_readout.py::test_modes_of_a_held_spin[different]",
+    "test_ising_dynamics.py::test_verdicts_name_the_field_of_a_spin_on_itself",
+    "test_kelly2021.py::test_displaced_photons_accelerate_late_relaxation",
+    "test_runtime.py::test_disk_cache",
     "test_python_blocks_run_and_print_what_is_shown[docs/analysis.md]",
     "test_opendicke_lines_work[docs/cluster.md]",
     "test_ensemble_runs.py::test_more_trajectories[wigner]",

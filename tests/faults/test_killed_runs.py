@@ -255,7 +255,7 @@ def test_two_writers() -> None:
 @pytest.mark.slow
 def test_a_worker_of_this_machine_is_killed() -> None:
     """Its cells are computed by another; the numbers are the same."""
-    given = written("chains.toml", 20, 300)
+    given = written("chains.toml", 40, 400)
     process = command(
         *("run", "chains.toml", "--store", "s.zarr", "--validity", "ignore", "--workers", "2")
     )
@@ -309,7 +309,7 @@ def cluster(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]
 
 def test_a_dask_worker_and_then_the_scheduler_are_killed() -> None:
     """Cells of a dead worker are computed by the other; without a scheduler the store is whole."""
-    given = written("chains.toml", 20, 300)
+    given = written("chains.toml", 40, 400)
     with cluster(2) as (address, processes):
         run = ("run", "chains.toml", "--store", "s.zarr", "--validity", "ignore")
         process = command(*run, "--scheduler", address)

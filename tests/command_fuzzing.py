@@ -372,7 +372,7 @@ def _paper(rng: random.Random) -> list[str]:
     name = rng.choice(["", "carollo", "carollo2021", "x\ny", "../x", "\udcff", "fiorelli2020"])
     figure = rng.choice([[], ["fig9"], [""], ["claims"], ["a\nb"], ["x" * 3000]])
     scale = rng.choice([[], ["--scale", "huge"], ["--scale", ""], ["--scale", "smoke"]])
-    where = rng.choice([[], ["--folder", "file.txt"], ["--folder", odd_path(rng)]])
+    where = rng.choice([[], ["--store", "file.txt"], ["--store", odd_path(rng)]])
     return ["paper", name, *figure, *scale, *where]
 
 

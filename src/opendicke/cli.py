@@ -231,9 +231,10 @@ def paper(
         str | None,
         typer.Option(help="How large: smoke, paper (as published) or beyond.  [default: paper]"),
     ] = None,
-    folder: Annotated[
-        Path | None, typer.Option(help="Where to save.  [default: results/NAME]")
+    store: Annotated[
+        Path | None, typer.Option(help="The folder where to save.  [default: results/NAME]")
     ] = None,
+    workers: Workers = None,
     overwrite: Annotated[bool, typer.Option(help="Replace results that are there.")] = False,
 ) -> None:
     """Make the figures of a paper again and put its claims to the test."""
@@ -242,7 +243,7 @@ def paper(
     from opendicke.papers.catalogue import CLAIMS
 
     if name is None:
-        if scale is not None or folder is not None or overwrite:
+        if overwrite or any(option is not None for option in (scale, store, workers)):
             raise InputError("NAME", "be given with options", "was missing")
         for known in known_papers():
             _say(f"{known}  {find_paper(known).title}")
@@ -258,12 +259,16 @@ def paper(
 
     from opendicke.papers.making import Workshop
 
-    workshop = Workshop(chosen, size, folder or Path("results") / name, overwrite=overwrite)
-    for made in workshop.make([*names, CLAIMS] if figure is None else [figure]):
-        verb = "was already complete in" if made.reused else "saved in"
-        _say(f"{made.name:<8} {verb} {made.store}; shown in {made.shown}")
-        if made.text:
-            _say(made.text)
+    folder = store or Path("results") / name
+    workshop = Workshop(chosen, size, folder, overwrite=overwrite, workers=workers)
+    with _interruptible():
+        for made in workshop.make([*names, CLAIMS] if figure is None else [figure]):
+            verb = "was already complete in" if made.reused else "saved in"
+            _say(f"{made.name:<8} {verb} {made.store}; shown in {made.shown}")
+            if made.text:
+                _say(made.text)
+            for note in made.notes:
+                _plain_warning(note)
 
 
 _DONE = 0

@@ -4,10 +4,31 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
 _PATIENCE = 2.0
+
+_listener: ContextVar[Callable[[float, str], None] | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def told_to(listener: Callable[[float, str], None]) -> Iterator[None]:
+    """Ensembles that are computed inside show no progress; they tell it to a larger work.
+
+    Parameters
+    ----------
+    listener : callable
+        Takes the fraction done and a short text.
+    """
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
 
 
 class Bar:
@@ -97,6 +118,7 @@ class Tally:
     def __init__(self, title: str, total: int, *, enabled: bool | None = None) -> None:
         self.total = total
         self._title = title
+        self._listener = _listener.get()
         self._enabled = sys.stderr.isatty() if enabled is None else enabled
         self._start = time.monotonic()
         self._there: int | None = None
@@ -126,7 +148,8 @@ class Tally:
         if self._there is None:
             self._there = done
         elapsed = time.monotonic() - self._start
-        if not self._enabled or (self._bar is None and elapsed < _PATIENCE):
+        silent = not self._enabled or (self._bar is None and elapsed < _PATIENCE)
+        if silent and self._listener is None:
             return
         reached = min(done + share, self.total)
         rate = (reached - self._there) / elapsed if elapsed > 0 else 0.0
@@ -135,6 +158,9 @@ class Tally:
         text += f", {failed} failed" if failed else ""
         text += f", {_rate(rate)}" if rate > 0 else ""
         text += f", worst error {worst:.2g}" if worst is not None else ""
+        if self._listener is not None:
+            self._listener(reached / max(self.total, 1), text)
+            return
         if sys.stderr.isatty():
             self._drawn(reached, text, left)
         else:

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.slow
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the command made everything at the smallest scale."""
     folder = tmp_path_factory.mktemp("papers") / "carollo2021"
-    assert main(["paper", "carollo2021", "--scale", "smoke", "--folder", str(folder)]) == 0
+    assert main(["paper", "carollo2021", "--scale", "smoke", "--store", str(folder)]) == 0
     return folder
 
 
@@ -233,7 +233,7 @@ def test_second_run_reuses_everything(made: Path, capsys: pytest.CaptureFixture[
     """Nothing is computed again; the figures are drawn again, and the claims told again."""
     before = {name: od.load(made / f"{name}.zarr").attrs["created"] for name in FIGURES}
     (made / "kick.png").unlink()
-    command = ["paper", "carollo2021", "--scale", "smoke", "--folder", str(made)]
+    command = ["paper", "carollo2021", "--scale", "smoke", "--store", str(made)]
     assert main(command) == 0
     out = capsys.readouterr().out
     assert out.count("was already complete in") == len(FIGURES) + 1
@@ -249,7 +249,7 @@ def test_overwrite_computes_again(made: Path, tmp_path: Path) -> None:
     path = tmp_path / "fig2.zarr"
     spoilt = od.load(path)
     od.save(spoilt.assign(count=0 * spoilt["count"]), path, overwrite=True)
-    command = ["paper", "carollo2021", "fig2", "--scale", "smoke", "--folder", str(tmp_path)]
+    command = ["paper", "carollo2021", "fig2", "--scale", "smoke", "--store", str(tmp_path)]
     assert main(command) == 0
     assert int(od.load(path)["count"].sum()) == 0
     assert main([*command, "--overwrite"]) == 0
@@ -258,7 +258,7 @@ def test_overwrite_computes_again(made: Path, tmp_path: Path) -> None:
 
 def test_another_scale_is_refused(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A folder keeps what it holds unless it is told otherwise."""
-    assert main(["paper", "carollo2021", "fig2", "--folder", str(made)]) == 2
+    assert main(["paper", "carollo2021", "fig2", "--store", str(made)]) == 2
     error = capsys.readouterr().err
     assert error.startswith("Error: `")
     assert error.count("\n") == 1

@@ -70,7 +70,7 @@ def model_of(couplings: tuple[float, float]) -> od.DickeModel:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the command made everything at the smallest scale."""
     folder = tmp_path_factory.mktemp("papers") / "fiorelli2020"
-    assert main(["paper", "fiorelli2020", "--scale", "smoke", "--folder", str(folder)]) == 0
+    assert main(["paper", "fiorelli2020", "--scale", "smoke", "--store", str(folder)]) == 0
     return folder
 
 

@@ -17,6 +17,31 @@ Progress = Callable[[float, str], None]
 """Called with the fraction done and a short description."""
 
 
+class Desk(Protocol):
+    """Where a figure is computed: it is told how far the work is, and runs what shall survive.
+
+    Figures whose work is short use the call alone, so that any `Progress` serves them.
+    """
+
+    def __call__(self, share: float, text: str) -> None:
+        """The share of the figure that is done, and a short description."""
+
+    def run(
+        self, name: str, experiment: Any, share: tuple[float, float] = (0.0, 1.0)
+    ) -> xr.Dataset:
+        """The dataset of an experiment, run or gone on with in a store of the paper's folder.
+
+        Parameters
+        ----------
+        name : str
+            Of the store, `ensembles/NAME.zarr`; unique within the paper, but figures that show the
+            same experiment share one.
+        experiment : opendicke.experiment.experiment.Experiment
+        share : (float, float)
+            From where to where in the progress of the figure this experiment reaches.
+        """
+
+
 @dataclass(frozen=True)
 class Scale:
     """How large everything is made: sizes, grids and times of every figure."""
@@ -33,7 +58,7 @@ class Figure:
 
     name: str
     title: str
-    make: Callable[[Scale, Progress], xr.Dataset]
+    make: Callable[[Scale, Desk], xr.Dataset]
     """Computes what the figure shows."""
     draw: Callable[[xr.Dataset], Any]
     """Draws it, without a solver: dataset → matplotlib figure."""

@@ -12,12 +12,16 @@ from typing import Any, NamedTuple
 import xarray as xr
 
 from opendicke.errors import StoreError
-from opendicke.papers.catalogue import CLAIMS, Figure, Paper, Scale
+from opendicke.model.checks import integer
+from opendicke.papers.catalogue import CLAIMS, Figure, Paper, Progress, Scale
+from opendicke.papers.desk import ENSEMBLES, FolderDesk
 from opendicke.papers.report import outcomes_dataset, short_table, write_report
 from opendicke.plots.style import check_figure_path, save_figure
 from opendicke.progress import Bar
 from opendicke.results.dataset import FORMAT, as_json
 from opendicke.results.store import check_folder, check_writable, load, save
+
+_NOTES = "notes"
 
 
 class Made(NamedTuple):
@@ -28,6 +32,8 @@ class Made(NamedTuple):
     shown: Path
     reused: bool
     text: str = ""
+    notes: tuple[str, ...] = ()
+    """What methods doubted while it was made, each once."""
 
 
 @dataclass
@@ -38,6 +44,7 @@ class Workshop:
     scale: Scale
     folder: Path
     overwrite: bool = False
+    workers: int | None = None
     progress: bool | None = None
     _fresh: dict[str, xr.Dataset] = field(default_factory=dict)
     _bar: Bar | None = None
@@ -50,11 +57,16 @@ class Workshop:
         ------
         StoreError
             If the folder cannot be written, or holds something else under one of the names.
+        InputError
+            If there cannot be so many workers.
         """
+        if self.workers is not None:
+            integer("workers", self.workers, least=1)
         needed = [item.name for item in self.paper.figures] if CLAIMS in names else []
         for name in dict.fromkeys([*names, *needed]):
             store = check_writable(self.store(name), overwrite=True)
             check_folder(check_figure_path(self.folder / f"{name}.png"))
+            check_folder(self.folder / ENSEMBLES / f"{name}.zarr")
             if store.exists() and not self.overwrite:
                 self._stored(name)
 
@@ -63,8 +75,20 @@ class Workshop:
         return self.folder / f"{name}.zarr"
 
     def make(self, names: list[str]) -> Iterator[Made]:
-        """Make figures, and the claims if named, one after the other."""
+        """Make figures, and the claims if named, one after the other.
+
+        An interruption says what is there and how to go on.
+        """
         self.check(names)
+        try:
+            yield from self._each(names)
+        except KeyboardInterrupt as interruption:
+            said = f"{interruption}; " if str(interruption) else ""
+            raise KeyboardInterrupt(
+                f"{said}what is finished is in `{self.folder}`; go on by running the same again"
+            ) from None
+
+    def _each(self, names: list[str]) -> Iterator[Made]:
         for number, name in enumerate(names, start=1):
             label = f"{number}/{len(names)} {name}"
             if name == CLAIMS:
@@ -73,12 +97,18 @@ class Workshop:
             figure = self.paper.figure(name)
             dataset, reused = self._dataset(figure, label)
             shown = save_figure(figure.draw(dataset), self.folder / f"{name}.png")
-            yield Made(name, self.store(name), shown, reused)
+            notes = () if reused else tuple(json.loads(dataset.attrs[_NOTES]))
+            yield Made(name, self.store(name), shown, reused, notes=notes)
 
     def __call__(self, figure: str) -> xr.Dataset:
         """The dataset of a figure, for the claims: the one in the folder, or made now."""
-        made = self.paper.figure(figure)
-        return self._kept(figure, lambda: made.make(self.scale, self._told))[0]
+        return self._kept(figure, lambda: self._computed(figure, self._told))[0]
+
+    def _computed(self, name: str, progress: Progress) -> xr.Dataset:
+        """The dataset of a figure, and what methods doubted on the way."""
+        desk = FolderDesk(self.folder, progress, self.workers, self.overwrite)
+        dataset = self.paper.figure(name).make(self.scale, desk)
+        return dataset.assign_attrs({_NOTES: as_json(desk.notes)})
 
     def _told(self, share: float, text: str) -> None:
         """Progress of a figure while the claims are judged: there is one bar, theirs."""
@@ -115,7 +145,7 @@ class Workshop:
     def _dataset(self, figure: Figure, label: str) -> tuple[xr.Dataset, bool]:
         def compute() -> xr.Dataset:
             with Bar(label, enabled=self.progress) as bar:
-                return figure.make(self.scale, bar)
+                return self._computed(figure.name, bar)
 
         return self._kept(figure.name, compute)
 

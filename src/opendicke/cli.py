@@ -236,14 +236,20 @@ def paper(
     ] = None,
     workers: Workers = None,
     overwrite: Annotated[bool, typer.Option(help="Replace results that are there.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what it would cost, and compute nothing.")
+    ] = False,
 ) -> None:
-    """Make the figures of a paper again and put its claims to the test."""
+    """Make the figures of a paper again and put its claims to the test.
+
+    What is there already is not computed again, and an interrupted run goes on.
+    """
     from opendicke.errors import InputError
     from opendicke.papers import find_paper, known_papers
     from opendicke.papers.catalogue import CLAIMS
 
     if name is None:
-        if overwrite or any(option is not None for option in (scale, store, workers)):
+        if overwrite or dry_run or any(option is not None for option in (scale, store, workers)):
             raise InputError("NAME", "be given with options", "was missing")
         for known in known_papers():
             _say(f"{known}  {find_paper(known).title}")
@@ -261,10 +267,17 @@ def paper(
 
     folder = store or Path("results") / name
     workshop = Workshop(chosen, size, folder, overwrite=overwrite, workers=workers)
+    names = [*names, CLAIMS] if figure is None else [figure]
+    workshop.check(names)
+    cost = workshop.cost(names)
+    if cost or dry_run:
+        _say("\n".join(cost or [f"Everything is there in {folder}."]))
+    if dry_run:
+        return
     with _interruptible():
-        for made in workshop.make([*names, CLAIMS] if figure is None else [figure]):
+        for made in workshop.make(names):
             verb = "was already complete in" if made.reused else "saved in"
-            _say(f"{made.name:<8} {verb} {made.store}; shown in {made.shown}")
+            _say(f"{made.name:<8} {verb} {made.store} (.nc, .csv); shown in {made.shown}")
             if made.text:
                 _say(made.text)
             for note in made.notes:

@@ -55,7 +55,8 @@ def theory(ratio: np.ndarray) -> np.ndarray:
 def test_everything_is_made(made: Path) -> None:
     names = {path.name for path in made.iterdir()}
     pictures = {f"{name}.png" for name in FIGURES}
-    assert names == pictures | {f"{name}.zarr" for name in (*FIGURES, "claims")} | {"claims.md"}
+    data = {f"{name}.{kind}" for name in (*FIGURES, "claims") for kind in ("zarr", "nc", "csv")}
+    assert names == pictures | data | {"claims.md"}
     for name in pictures:
         with Image.open(made / name) as image:
             pixels = np.asarray(image.convert("RGB"), dtype=float)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -62,6 +62,8 @@ class Figure:
     """Computes what the figure shows."""
     draw: Callable[[xr.Dataset], Any]
     """Draws it, without a solver: dataset → matplotlib figure."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Scale → seconds that it took on the machine of `cost.slowness`, to tell the cost."""
 
 
 class Verdict(StrEnum):
@@ -132,6 +134,8 @@ class Paper:
     figures: tuple[Figure, ...]
     claims: Callable[[], tuple[Claim, ...]]
     """The claims; loading them loads the simulations."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Scale → seconds that the claims took, given the figures."""
 
     def scale(self, name: str) -> Scale:
         """A scale by its name."""
@@ -146,6 +150,11 @@ class Paper:
             received = nearest(name, [*known, CLAIMS])
             raise InputError("figure", f"be a figure of {self.name}, or `{CLAIMS}`", received)
         return known[name]
+
+    def measured(self, name: str, scale: Scale) -> float | None:
+        """Seconds that a figure, or the claims, once took at a scale; None where unknown."""
+        found = self.seconds if name == CLAIMS else self.figure(name).seconds
+        return found.get(scale.name)
 
 
 CLAIMS = "claims"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time as clock
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +14,11 @@ import xarray as xr
 from opendicke.errors import StoreError
 from opendicke.model.checks import integer
 from opendicke.papers.catalogue import CLAIMS, Figure, Paper, Progress, Scale
+from opendicke.papers.cost import cost_lines, slowness
+from opendicke.papers.data import check_files, write_netcdf, write_table
 from opendicke.papers.desk import ENSEMBLES, FolderDesk
 from opendicke.papers.report import outcomes_dataset, short_table, write_report
-from opendicke.plots.style import check_figure_path, save_figure
+from opendicke.plots.style import save_figure
 from opendicke.progress import Bar
 from opendicke.results.dataset import FORMAT, as_json
 from opendicke.results.store import check_folder, check_writable, load, save
@@ -49,6 +51,7 @@ class Workshop:
     _fresh: dict[str, xr.Dataset] = field(default_factory=dict)
     _bar: Bar | None = None
     _judged: float = 0.0
+    _asked: frozenset[str] = frozenset()
 
     def check(self, names: list[str]) -> None:
         """Refuse, before anything is computed, what could not be written in the end.
@@ -62,13 +65,45 @@ class Workshop:
         """
         if self.workers is not None:
             integer("workers", self.workers, least=1)
-        needed = [item.name for item in self.paper.figures] if CLAIMS in names else []
-        for name in dict.fromkeys([*names, *needed]):
+        for name in self._needed(names):
             store = check_writable(self.store(name), overwrite=True)
-            check_folder(check_figure_path(self.folder / f"{name}.png"))
+            shown = ".md" if name == CLAIMS else ".png"
+            check_files(self.folder, name, (shown, ".nc", ".csv"))
             check_folder(self.folder / ENSEMBLES / f"{name}.zarr")
-            if store.exists() and not self.overwrite:
+            if store.exists() and not self._replaced(name, names):
                 self._stored(name)
+
+    def cost(self, names: list[str]) -> list[str]:
+        """What is not there yet of the names and of what they need, and how long that takes.
+
+        One line each; none if all is there.
+        """
+        if CLAIMS in names and self.store(CLAIMS).exists() and not self.overwrite:
+            names = [name for name in names if name != CLAIMS]  # it needs nothing any more
+        missing = [
+            name
+            for name in self._needed(names)
+            if self._replaced(name, names) or not self.store(name).exists()
+        ]
+        if not missing:
+            return []
+        title = f"{self.paper.name} at the scale {self.scale.name}, to be made in {self.folder}:"
+        seconds = {name: self.paper.measured(name, self.scale) for name in missing}
+        slow = slowness() if any(seconds.values()) else 1.0
+        lines = [title, *cost_lines(missing, seconds, slow)]
+        if (self.folder / ENSEMBLES).is_dir():
+            lines.append(f"  less what is there already in {self.folder / ENSEMBLES}")
+        return lines
+
+    def _needed(self, names: list[str]) -> list[str]:
+        """The names, and the figures that the claims look at."""
+        looked_at = [item.name for item in self.paper.figures] if CLAIMS in names else []
+        figures = [name for name in names if name != CLAIMS]
+        return list(dict.fromkeys([*figures, *looked_at, *names]))
+
+    def _replaced(self, name: str, asked: Collection[str]) -> bool:
+        """Whether what there is of a name does not count."""
+        return self.overwrite and name in asked
 
     def store(self, name: str) -> Path:
         """Where the dataset of a figure lies."""
@@ -80,6 +115,7 @@ class Workshop:
         An interruption says what is there and how to go on.
         """
         self.check(names)
+        self._asked = frozenset(names)
         try:
             yield from self._each(names)
         except KeyboardInterrupt as interruption:
@@ -96,6 +132,7 @@ class Workshop:
                 continue
             figure = self.paper.figure(name)
             dataset, reused = self._dataset(figure, label)
+            self._write_data(dataset, name, figure.title, reused=reused)
             shown = save_figure(figure.draw(dataset), self.folder / f"{name}.png")
             notes = () if reused else tuple(json.loads(dataset.attrs[_NOTES]))
             yield Made(name, self.store(name), shown, reused, notes=notes)
@@ -153,7 +190,7 @@ class Workshop:
         """The dataset of a name: made just before, found in the folder, or computed now."""
         if name in self._fresh:
             return self._fresh[name], True
-        if self.store(name).exists() and not self.overwrite:
+        if self.store(name).exists() and not self._replaced(name, self._asked):
             self._fresh[name] = self._stored(name)
             return self._fresh[name], True
         start = clock.perf_counter()
@@ -162,6 +199,16 @@ class Workshop:
         save(dataset, self.store(name), overwrite=True)
         self._fresh[name] = dataset
         return dataset, False
+
+    def _write_data(self, dataset: xr.Dataset, name: str, title: str, *, reused: bool) -> None:
+        """The dataset for other programs, beside the picture."""
+        netcdf, table = (self.folder / f"{name}{suffix}" for suffix in (".nc", ".csv"))
+        if not (reused and netcdf.exists()):
+            write_netcdf(dataset, netcdf)
+        if not (reused and table.exists()):
+            words = f"{self.paper.name}, {name}: {title} (scale {self.scale.name})"
+            made = f"opendicke {dataset.attrs['opendicke_version']}, {dataset.attrs['created']}"
+            write_table(dataset, table, f"{words}\n{self.paper.reference}\n{made}")
 
     def _stamped(self, dataset: xr.Dataset, name: str, seconds: float) -> xr.Dataset:
         """Provenance, for datasets that do not bring their own, and which figure they are of."""
@@ -191,5 +238,6 @@ class Workshop:
             return outcomes_dataset(claims, outcomes)
 
         dataset, reused = self._kept(CLAIMS, compute)
+        self._write_data(dataset, CLAIMS, "What the paper says, put to the test", reused=reused)
         shown = write_report(dataset, self.paper, self.scale, self.folder / f"{CLAIMS}.md")
         return Made(CLAIMS, self.store(CLAIMS), shown, reused, short_table(dataset))

@@ -213,11 +213,13 @@ def test_claims(data: dict[str, xr.Dataset], made: Path) -> None:
         )
         assert verdict == expected, name
     assert fails | untold | method < set(verdicts)
-    assert len(verdicts) >= 35
+    assert {"several_modes", "unequal_groups", "theorem", "intermediate"} < set(verdicts)
+    assert len(verdicts) == 42
     numbers = d.set_index(claim="claim") if "claim" not in d.indexes else d
     at = {str(name): numbers.isel(claim=k) for k, name in enumerate(d["claim"].values)}
     assert float(at["threshold"]["value"]) == pytest.approx(CRITICAL[3], abs=1e-9)
     assert float(at["threshold"]["error"]) < 1e-9
+    assert float(at["transition"]["value"]) == pytest.approx(CRITICAL[0], abs=1e-3)
     assert float(at["overlap_stable"]["error"]) < 1e-3
     assert float(at["overlap_windows"]["error"]) < 1e-3
     assert float(at["lost_below"]["error"]) < 1e-3

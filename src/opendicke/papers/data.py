@@ -61,8 +61,10 @@ def _plain(value: Any) -> Any:
 def _real_parts(name: str, data: xr.DataArray) -> list[tuple[str, xr.DataArray]]:
     if data.dtype.kind != "c":
         return [(name, data)]
-    with xr.set_options(keep_attrs=True):
-        return [(f"{name}_real", data.real), (f"{name}_imag", data.imag)]
+    return [
+        (f"{name}_{part}", getattr(data, part).assign_attrs(data.attrs))
+        for part in ("real", "imag")
+    ]
 
 
 def write_table(dataset: xr.Dataset, path: Path, title: str) -> Path:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from opendicke.errors import StoreError
+from opendicke.papers import find_paper
 from opendicke.papers.catalogue import Claim, Outcome, Paper, Scale, Verdict
 from opendicke.results.dataset import words
 
@@ -38,7 +41,11 @@ def outcomes_dataset(claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> xr
 
 def tally(dataset: xr.Dataset) -> str:
     """How many claims met each verdict."""
-    counts = Counter(str(verdict) for verdict in dataset["verdict"].values)
+    return _tally(dataset["verdict"].values)
+
+
+def _tally(verdicts: Iterable[object]) -> str:
+    counts = Counter(map(str, verdicts))
     return ", ".join(f"{counts[v]} {v.value}" for v in Verdict if counts[v])
 
 
@@ -73,9 +80,80 @@ def write_report(dataset: xr.Dataset, paper: Paper, scale: Scale, path: Path) ->
         found = [_number(float(dataset[key].values[i])) for key in _NUMBERS]
         cells = [str(name), said, where, f"**{verdict}**", *found, evidence]
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return write_text([*title, *rows], path)
+
+
+def write_claims_page(datasets: Iterable[xr.Dataset], path: Path) -> Path:
+    """Write what all papers claim and what was found, one paragraph for each claim.
+
+    Parameters
+    ----------
+    datasets
+        The tables of claims, one for each paper, as `Workshop` made them.
+    path
+        Where to write.
+    """
+    tables = list(datasets)
+    count = sum(table.sizes["claim"] for table in tables)
+    lines = [
+        "# What the papers claim and what we find",
+        "",
+        f"{count} statements, each tested by `opendicke paper NAME claims`: "
+        f"{_tally(verdict for table in tables for verdict in table['verdict'].values)}.",
+        "A claim *holds in the method only* if the paper's method shows it and a better one does",
+        "not. A verdict is about what was computed, which the evidence names; it proves nothing.",
+    ]
+    for table in tables:
+        made = json.loads(table.attrs["paper"])
+        paper = find_paper(made["paper"])
+        scale = paper.scale(made["scale"])
+        lines += [
+            "",
+            f"## {paper.name}",
+            "",
+            f"{paper.reference}.",
+            "",
+            f"{table.sizes['claim']} claims: {tally(table)}. Scale: {scale.name} ({scale.title}); "
+            f"opendicke {table.attrs['opendicke_version']}.",
+        ]
+        for i in range(table.sizes["claim"]):
+            lines += ["", *_paragraph(table.isel(claim=i))]
+    return write_text(lines, path)
+
+
+def _paragraph(claim: xr.Dataset) -> list[str]:
+    """Verdict, sentence and place of a claim, and below them the evidence and its numbers."""
+    said, where, verdict, evidence = (
+        _plain(str(claim[key].values)) for key in ("sentence", "where", "verdict", "evidence")
+    )
+    numbers = {name: _number(float(claim[name])) for name in _NUMBERS}
+    found = "; ".join(f"{name} {number}" for name, number in numbers.items() if number)
+    evidence = evidence if evidence.endswith((".", "?", "!")) else f"{evidence}."
+    return [
+        f"- **{verdict}**: {said} (`{claim['claim'].values}`; {where})",
+        "",
+        f"  {evidence}" + (f" *{found[0].upper()}{found[1:]}.*" if found else ""),
+    ]
+
+
+def _plain(text: str) -> str:
+    """Words of Markdown that mean themselves, but for what stands in backticks."""
+    parts = " ".join(text.split()).split("`")
+    parts[::2] = [re.sub(r"([\\*<\[$])", r"\\\1", part) for part in parts[::2]]
+    return "`".join(parts)
+
+
+def write_text(lines: Iterable[str], path: Path) -> Path:
+    """Write a page of text.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join([*title, *rows]) + "\n", encoding="utf-8")
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:
         raise StoreError(f"`{path}` cannot be written: {error.strerror or error}.") from None
     return path

@@ -54,6 +54,41 @@ def lost_below(findings: Findings) -> Outcome:
 
 
 @claim(
+    "transition",
+    "As the coupling grows there is a nonequilibrium phase transition, from a disordered phase to "
+    "one that keeps patterns; the overlap is its order parameter.",
+    "Abstract; p. 4, Fig. 3",
+)
+def transition(findings: Findings) -> Outcome:
+    """The squared overlap of the runs just above threshold, continued down to where it vanishes."""
+    data = findings("fig3a")
+    near = data.sel(ratio=list(_NEAR), method="nearest")
+    onsets = []
+    for squared, strength in zip(own(near) ** 2, near["strength"].values, strict=True):
+        roots = np.roots(np.polyfit(strength, squared, 2)).real
+        onsets.append(float(roots[np.abs(roots - strength[0]).argmin()]))
+    expected = critical(_parameters(findings))
+    apart = float(np.abs(np.array(onsets) / expected - 1).max())
+    below = data.sel(ratio=[r for r in data["ratio"].values if r <= max(BELOW)])
+    return Outcome(
+        judged(apart < 2e-3 and float(own(below).max()) < 1e-3),
+        "Runs in the limit of many spins. Parabolas through |ξ|² at g₀/g_crit = "
+        f"{', '.join(f'{r:g}' for r in _NEAR)}, which know no theory, vanish at g₀ = "
+        f"{', '.join(f'{g:.4f}' for g in onsets)} for the four patterns (value: the first; error: "
+        "largest relative distance from g_crit). |ξ|² begins with a finite slope and is zero "
+        "below, so the transition is continuous, with |ξ| growing as a square root. Which of the "
+        "states above it are stable is another question, see `overlap_windows` and `basins`.",
+        value=onsets[0],
+        expected=float(expected[0]),
+        error=apart,
+    )
+
+
+_NEAR = (1.02, 1.05, 1.1)
+"""Ratios g₀/g_crit from which the onset is found."""
+
+
+@claim(
     "disordered",
     "In the disordered phase all overlaps vanish, whatever the start.",
     "p. 1, Fig. 1(b)",
@@ -182,6 +217,7 @@ def proportional(findings: Findings) -> Outcome:
 
 CLAIMS = (
     lost_below,
+    transition,
     disordered,
     overlap_stable,
     overlap_windows,

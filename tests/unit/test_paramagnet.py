@@ -109,7 +109,7 @@ def test_classical_spins_are_longer_than_quantum_spins() -> None:
 
 def test_small_and_large_arguments() -> None:
     """√3h/T from 1e−9 to 1e6 against the mean of x over e^{−hx/T} on [−√3, √3]; no overflow."""
-    for frequency in (1e-6, 1.0, 60.0, 80.0, 1e3, 1e6):
+    for frequency in (1e-6, 1.0, 60.0, 71.0, 1e3, 1e6):
         heat = float(classical_paramagnet_temperature(1e6, frequency, 1.0))
         x = math.sqrt(3) / heat
         if x < 1:
@@ -118,7 +118,7 @@ def test_small_and_large_arguments() -> None:
         else:
             mean = -math.sqrt(3) * (1 / math.tanh(x) - 1 / x)
         found = classical_paramagnet_polarization(1e6, frequency, 1.0)
-        assert found == pytest.approx(mean, rel=1e-11)
+        assert found == pytest.approx(mean, rel=3e-12, abs=0)
     extreme = paramagnet_temperature([1e-6, 1e6], [[1e-6], [1e6]], 1.0)
     assert np.isfinite(extreme).all()
     # Hot spins: αT² = h² for slow modes, α ω e^{−ω/T} T = h² for fast ones.

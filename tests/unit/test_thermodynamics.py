@@ -17,7 +17,7 @@ from opendicke.physics.thermodynamics import (
     glass_temperature,
     glass_window,
     hopfield_energy,
-    hopfield_scale,
+    hopfield_temperature_scale,
     initial_temperature,
     printed_glass_temperature,
     printed_initial_temperature,
@@ -83,7 +83,7 @@ def test_mean_partition_function() -> None:
 
 def test_scales_by_hand() -> None:
     """σ = 2, α = 3: J = 1, T_g = 1 + √3, T = 3/2; printed T_c is half, T is (1 + √3)/4."""
-    assert hopfield_scale(2.0, 3.0) == pytest.approx(1.0, rel=1e-15)
+    assert hopfield_temperature_scale(2.0, 3.0) == pytest.approx(1.0, rel=1e-15)
     assert glass_temperature(2.0, 3.0) == pytest.approx(1 + math.sqrt(3), rel=1e-15)
     assert initial_temperature(2.0, 3.0, 7.0) == pytest.approx(1.5, rel=1e-15)
     assert printed_glass_temperature(2.0, 3.0) == pytest.approx((1 + math.sqrt(3)) / 2, rel=1e-15)
@@ -209,7 +209,7 @@ def test_one_sentence() -> None:
     words: Any = "quantun"
     for call, sentence in [
         (
-            lambda: hopfield_scale(0.0, 1.0),
+            lambda: hopfield_temperature_scale(0.0, 1.0),
             "Argument `sigma` must be positive, but was 0.",
         ),
         (

@@ -35,7 +35,7 @@ class GlassWindow(NamedTuple):
     """α above which the energy of the start is too large again; NaN where there is none."""
 
 
-def hopfield_scale(sigma: object, alpha: object) -> Array:
+def hopfield_temperature_scale(sigma: object, alpha: object) -> Array:
     r"""Scale of temperature of the Hopfield model that fast modes mediate.
 
     .. math::
@@ -74,10 +74,10 @@ def glass_temperature(sigma: object, alpha: object) -> Array:
     .. math::
         T_g = J(1+\sqrt\alpha)
 
-    Arguments and errors are those of `hopfield_scale`. The field, which lowers it, is left out.
-    Source: Amit, Gutfreund and Sompolinsky, Phys. Rev. Lett. 55, 1530 (1985).
+    Arguments and errors are those of `hopfield_temperature_scale`. The field, which lowers it, is
+    left out. Source: Amit, Gutfreund and Sompolinsky, Phys. Rev. Lett. 55, 1530 (1985).
     """
-    return np.asarray(hopfield_scale(sigma, alpha) * (1 + np.sqrt(np.asarray(alpha))))
+    return np.asarray(hopfield_temperature_scale(sigma, alpha) * (1 + np.sqrt(np.asarray(alpha))))
 
 
 def hopfield_energy(temperature: object, sigma: object, alpha: object) -> Array:
@@ -93,7 +93,7 @@ def hopfield_energy(temperature: object, sigma: object, alpha: object) -> Array:
     temperature : float or array
         T, larger than J. Below `glass_temperature` the form is that of the supercooled paramagnet.
     sigma, alpha : float or array
-        As for `hopfield_scale`.
+        As for `hopfield_temperature_scale`.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def hopfield_energy(temperature: object, sigma: object, alpha: object) -> Array:
     Raises
     ------
     InputError
-        As `hopfield_scale`, and if a temperature does not exceed J.
+        As `hopfield_temperature_scale`, and if a temperature does not exceed J.
 
     Notes
     -----
@@ -110,7 +110,7 @@ def hopfield_energy(temperature: object, sigma: object, alpha: object) -> Array:
     of Z over Gaussian ξ; above the glass ln Z has the same mean.
     """
     heat, sigma, alpha = positive_arrays(temperature=temperature, sigma=sigma, alpha=alpha)
-    scale = hopfield_scale(sigma, alpha)
+    scale = hopfield_temperature_scale(sigma, alpha)
     if (heat <= scale).any():
         place = np.unravel_index(int(np.argmax(heat <= scale)), heat.shape)
         raise InputError(
@@ -143,7 +143,7 @@ def initial_temperature(
     Parameters
     ----------
     sigma, alpha : float or array
-        As for `hopfield_scale`.
+        As for `hopfield_temperature_scale`.
     frequency : float or array
         ω of all modes, positive. Classical modes do not depend on it.
     modes : "classical", "wigner" or "quantum"
@@ -287,7 +287,8 @@ def glass_window(sigma: object, frequency: object, *, modes: Modes = "classical"
 def printed_glass_temperature(sigma: object, alpha: object) -> Array:
     r"""As printed, :math:`T_c = \sigma^2N_s(1+\sqrt\alpha)/2N_t`: half of `glass_temperature`.
 
-    Arguments and errors are those of `hopfield_scale`. Source: kelly2021, "Tuning the ratio".
+    Arguments and errors are those of `hopfield_temperature_scale`. Source: kelly2021, "Tuning the
+    ratio".
     """
     return np.asarray(glass_temperature(sigma, alpha) / 2)
 
@@ -295,10 +296,10 @@ def printed_glass_temperature(sigma: object, alpha: object) -> Array:
 def printed_initial_temperature(sigma: object, alpha: object) -> Array:
     r"""As printed, :math:`T = \sigma^2N_s(1+\sqrt3)/4N_t`; `initial_temperature` has what is right.
 
-    Arguments and errors are those of `hopfield_scale`. Source: kelly2021, "Tuning the ratio";
-    errata 2 and 3.
+    Arguments and errors are those of `hopfield_temperature_scale`. Source: kelly2021, "Tuning the
+    ratio"; errata 2 and 3.
     """
-    return np.asarray(hopfield_scale(sigma, alpha) * (1 + sqrt(3)) / 4)
+    return np.asarray(hopfield_temperature_scale(sigma, alpha) * (1 + sqrt(3)) / 4)
 
 
 def _quanta(x: Array) -> Array:

@@ -7,7 +7,19 @@ from opendicke.papers.fiorelli2020.scales import SCALES
 
 _ROOM = "opendicke.papers.fiorelli2020"
 # Name, title, and the module that computes it. All figures are drawn by the module `figures`.
-_FIGURES = (("fig2a_inset", "Two spins: exact dynamics and rate equation", "two_spins"),)
+_FIGURES = (
+    ("fig2a", "Ten spins at large η: towards infinite temperature", "cooling"),
+    ("fig2a_inset", "Two spins: exact dynamics and rate equation", "two_spins"),
+    ("fig2b", "Ten spins at small η: cooling", "cooling"),
+    ("fig2c", "Ratio of rates over the energy of a jump", "asymmetry"),
+    ("fig2d", "Ratio of rates over η", "asymmetry"),
+    ("fig2e", "Collapse on one inverse temperature", "asymmetry"),
+    ("fig3", "Kolmogorov's criterion for two spins and for more", "loops"),
+    ("appendix", "A rate, its closed forms, and where these cross", "limits"),
+    ("ising", "The fictitious Ising model of large η", "fictitious"),
+    ("crowd", "Cooling of many spins", "crowd"),
+    ("jumps", "Jumps of energy in both regimes", "jumps"),
+)
 
 PAPER = Paper(
     name="fiorelli2020",

@@ -7,11 +7,28 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from opendicke.papers.fiorelli2020.balance_figures import draw_fig3
+from opendicke.papers.fiorelli2020.cooling_figures import draw_fig2a, draw_fig2b
+from opendicke.papers.fiorelli2020.crowd_figures import draw_crowd, draw_jumps
+from opendicke.papers.fiorelli2020.limit_figures import draw_appendix, draw_ising
+from opendicke.papers.fiorelli2020.ratio_figures import draw_fig2c, draw_fig2d, draw_fig2e
 from opendicke.papers.fiorelli2020.theory import deviation_of_alike
 from opendicke.physics.coherence_times import DOUBTFUL
 from opendicke.plots.style import COLORS, style
 
-__all__ = ["draw_fig2a_inset"]
+__all__ = [
+    "draw_appendix",
+    "draw_crowd",
+    "draw_fig2a",
+    "draw_fig2a_inset",
+    "draw_fig2b",
+    "draw_fig2c",
+    "draw_fig2d",
+    "draw_fig2e",
+    "draw_fig3",
+    "draw_ising",
+    "draw_jumps",
+]
 
 _CONFIGURATIONS = ("↑↑", "↑↓", "↓↑", "↓↓")
 _SLOW = 0.1

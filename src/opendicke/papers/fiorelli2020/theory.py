@@ -49,3 +49,88 @@ def deviation_of_alike(ratio: object) -> Array:
         - np.exp(-4 * _TIMES)
     )
     return np.asarray(at_times.max(axis=-1) / 4)
+
+
+def beta_of_energy(eta: object, gain: float = 1.0) -> Array:
+    r"""Inverse temperature with respect to the energy E of Eq. (4), at ω = 1.
+
+    .. math::
+        \beta_\mathrm{eff} = \frac{128\,\eta}{(2\kappa+\eta)(\eta^2+4)^2}
+        \;\to\; \frac{4\eta}{\kappa}\quad(\eta\to0)
+
+    Parameters
+    ----------
+    eta : array
+        η = loss − gain, positive.
+    gain : float
+        κ of the paper.
+
+    Notes
+    -----
+    fiorelli2020 Eq. (S15). `inverse_temperature` is the same for any number of modes, with respect
+    to :math:`H_I`.
+    """
+    x = np.asarray(eta, dtype=float)
+    return np.asarray(128 * x / ((2 * gain + x) * (x**2 + 4) ** 2))
+
+
+def large_jump_ratio(jumps: object, coupling: float) -> Array:
+    r"""Ratio of a flip's rate and its reverse at large jumps of energy.
+
+    .. math::
+        R(\Delta E) \approx \left(\frac{\Delta E-g^2}{\Delta E+g^2}\right)^4
+
+    Parameters
+    ----------
+    jumps : array
+        ΔE, the cost of the flip in the energy of Eq. (4).
+    coupling : float
+
+    Notes
+    -----
+    fiorelli2020 p. 4, case (ii); the quotient of Eq. (S21) at ΔE and −ΔE.
+    """
+    x = np.asarray(jumps, dtype=float)
+    return np.asarray(((x - coupling**2) / (x + coupling**2)) ** 4)
+
+
+def printed_crossing(coupling: float, eta: object, gain: float = 1.0) -> Array:
+    r"""Where the Gaussian gives way to the power law, with the constant as printed, at ω = 1.
+
+    .. math::
+        \Gamma^2 \approx \frac{4g^2(2\kappa+\eta)}{\eta}
+            \left[\ln A + 4\ln(\tfrac12\ln A)\right], \qquad
+        A = 32\pi g^2(2\kappa+\eta)\eta^{-3}
+
+    Notes
+    -----
+    fiorelli2020 Eq. (S23). With 128 for 32 it is `crossing_estimate`.
+    """
+    x = np.asarray(eta, dtype=float)
+    logarithm = np.log(32 * np.pi * coupling**2 * (2 * gain + x) / x**3)
+    square = logarithm + 4 * np.log(logarithm / 2)
+    return np.asarray(np.sqrt(4 * coupling**2 * (2 * gain + x) / x * square))
+
+
+def upper_eta(square: float, frequency: float, field: float, gain: float) -> float:
+    r"""The largest η at which the expansion in the field is justified, as the paper bounds it.
+
+    .. math::
+        \eta = \frac{4g^2(1+\theta)}{\omega\Omega(1-\theta)}
+             = \frac{4g^2}{\omega\Omega}\left(1+\frac{2\kappa}{\eta\omega}\right),
+
+    solved for η: θ depends on it where κ is given.
+
+    Parameters
+    ----------
+    square : float
+        g², the variance of the couplings or the square of one.
+    frequency, field, gain : float
+        ω, Ω and κ.
+
+    Notes
+    -----
+    fiorelli2020 p. 3, "Large η".
+    """
+    slope = 4 * square / (frequency * field)
+    return float((slope + np.sqrt(slope**2 + 8 * slope * gain / frequency)) / 2)

@@ -10,14 +10,14 @@ import xarray as xr
 
 from opendicke.errors import InputError
 from opendicke.plots.curves import curve
-from opendicke.plots.style import COLORS, spread_times, style
+from opendicke.plots.style import COLORS, line_style, spread_times, style
 from opendicke.results.comparison import is_comparison
 
 _MOST_ROWS = 4
 _FAR_OFF = 30
 _LEAST_SHARE = 1e-4
 _REFERENCE = COLORS[6]
-_OTHERS = tuple(color for color in COLORS if color != _REFERENCE)
+_OTHERS = tuple(look for look in map(line_style, range(len(COLORS))) if look["color"] != _REFERENCE)
 
 
 def plot_comparison(dataset: xr.Dataset) -> Any:
@@ -81,7 +81,7 @@ def _row(left: Any, right: Any, data: xr.Dataset, name: str, at: dict[str, int])
         if not one[name].notnull().any():
             continue
         own = label == reference
-        line = {"color": _REFERENCE if own else next(others), "zorder": 3 if own else 2}
+        line = {"color": _REFERENCE, "zorder": 3} if own else next(others) | {"zorder": 2}
         error = one.get(f"{name}_stderr")
         curve(left, one[name], error, label=_legend(one, label, own), **line, **marker)
         if own:

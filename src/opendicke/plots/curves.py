@@ -22,7 +22,7 @@ from opendicke.plots.ensemble import (
     cells_shown,
     is_statistics,
 )
-from opendicke.plots.style import COLORS, spread_times, style
+from opendicke.plots.style import SEQUENTIAL, band, line_style, spread_times, style
 
 
 def curve(axes: Any, data: xr.DataArray, error: xr.DataArray | None = None, **line: Any) -> Any:
@@ -35,12 +35,7 @@ def curve(axes: Any, data: xr.DataArray, error: xr.DataArray | None = None, **li
     line
         Passed on to `Axes.plot`.
     """
-    (drawn,) = axes.plot(data["time"], data, **line)
-    if error is not None:
-        axes.fill_between(
-            data["time"], data - error, data + error, color=drawn.get_color(), alpha=0.25, lw=0
-        )
-    return drawn
+    return band(axes, data["time"], data, error, **line)
 
 
 def curves(dataset: xr.Dataset, observables: list[str] | None = None) -> Any:
@@ -125,7 +120,7 @@ def _scale(dataset: xr.Dataset, name: str) -> Any:
     values = dataset[swept[0]].values
     if values.dtype.kind not in "iuf":
         return None
-    return ScalarMappable(Normalize(values.min(), values.max()), "viridis")
+    return ScalarMappable(Normalize(values.min(), values.max()), SEQUENTIAL)
 
 
 def _over(dataset: xr.Dataset, name: str) -> list[Any]:
@@ -153,10 +148,10 @@ def _panel(axes: Any, dataset: xr.Dataset, name: str) -> None:
     for number, place in enumerate(points):
         at = dict(zip(members, place, strict=True))
         value = None if scale is None else dataset[members[0]].values[place[0]]
-        color = COLORS[number % len(COLORS)] if scale is None else scale.to_rgba(value)
+        look = line_style(number) if scale is None else {"color": scale.to_rgba(value)}
         label = _label(dataset, at)
         if gathered is not None:
-            average_curve(axes, gathered.isel(at), name, fan=fan, color=color, label=label)
+            average_curve(axes, gathered.isel(at), name, fan=fan, label=label, **look)
             continue
         repeated = range(data.sizes[DIM]) if DIM in data.dims else [None]
         for realization in repeated:
@@ -165,9 +160,9 @@ def _panel(axes: Any, dataset: xr.Dataset, name: str) -> None:
                 axes,
                 data.isel(where),
                 None if error is None else error.isel(where),
-                color=color,
                 label=label if realization in (None, 0) else None,
                 alpha=1.0 if len(repeated) == 1 else 0.6,
+                **look,
             )
     title = data.attrs.get("long_name") or dataset[name].attrs.get("long_name", name)
     axes.set_title(title + (", average" if over else ""), fontsize=9)

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from opendicke.errors import InputError, nearest, shown
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, SEQUENTIAL, style
 from opendicke.plots.swept import Axis, numeric
 
 _LOOKS = {
@@ -429,7 +429,7 @@ def _overlap_map(
     )
     axes.add_patch(background)
     shown_values = np.ma.masked_invalid(values)
-    return _mesh(axes, horizontal, vertical, shown_values, cmap="viridis", vmin=0, vmax=top)
+    return _mesh(axes, horizontal, vertical, shown_values, cmap=SEQUENTIAL, vmin=0, vmax=top)
 
 
 def _motion_map(

@@ -12,7 +12,7 @@ import xarray as xr
 from opendicke.errors import InputError
 from opendicke.physics.retrieval import critical_coupling
 from opendicke.plots.curves import curve
-from opendicke.plots.style import COLORS, spread_times, style
+from opendicke.plots.style import line_style, spread_times, style
 
 _PICTURES = 7
 _KEPT = 0.1
@@ -89,7 +89,7 @@ def _overlaps(axes: Any, dataset: xr.Dataset, at: dict[Any, int]) -> None:
     named = "pattern_name" in dataset.coords
     for k in range(overlap.sizes["pattern"]):
         name = str(dataset["pattern_name"].values[k]) if named else f"pattern {k}"
-        curve(axes, overlap.isel(pattern=k), label=name, color=COLORS[k % len(COLORS)])
+        curve(axes, overlap.isel(pattern=k), label=name, **line_style(k))
     axes.axhline(0, color="0.6", lw=0.7)
     axes.set_ylim(-1.08, 1.08)
     spread_times(axes, overlap["time"].values)

@@ -13,8 +13,18 @@ import numpy as np
 
 from opendicke.errors import InputError, StoreError
 
-# Okabe and Ito's palette: distinguishable with every kind of colour vision.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
+# Distinguishable with every kind of colour vision, and the first six by their lightness alone.
+COLORS = ("#0B3C8C", "#D55E00", "#4DBE8A", "#A0185C", "#F0B429", "#007D8A", "#000000", "#8A8A8A")
+DASHES: tuple[Any, ...] = (
+    "-",
+    (0, (5, 1.6)),
+    (0, (1.2, 1.2)),
+    (0, (6, 1.4, 1.2, 1.4)),
+    (0, (9, 2)),
+)
+MARKERS = ("o", "s", "^", "D", "v", "P")
+SEQUENTIAL = "viridis"
+"""The colour map of numbers: the larger, the lighter, in grey as well."""
 FORMATS = (".png", ".pdf", ".svg")
 
 _SETTINGS: dict[str, Any] = {
@@ -42,6 +52,55 @@ def style() -> Iterator[None]:
     settings: Any = _SETTINGS | {"axes.prop_cycle": cycler(color=COLORS)}
     with mpl.rc_context(settings):
         yield
+
+
+def line_style(number: int, *, marker: bool = False) -> dict[str, Any]:
+    """How the line of a number looks: colour and dashes, so that lines differ in grey as well.
+
+    Parameters
+    ----------
+    number : int
+        From 0; of many lines the looks repeat, dashes before colours.
+    marker : bool
+        With a symbol at each point, too.
+
+    Returns
+    -------
+    dict
+        Keywords of `Axes.plot`.
+    """
+    look = {"color": COLORS[number % len(COLORS)], "linestyle": DASHES[number % len(DASHES)]}
+    return look | ({"marker": MARKERS[number % len(MARKERS)]} if marker else {})
+
+
+def shades(count: int) -> Any:
+    """Colours of curves over an ordered parameter, from light to dark, (count, 4)."""
+    from matplotlib import colormaps
+
+    return colormaps[SEQUENTIAL](np.linspace(0.9, 0.05, count))
+
+
+def band(axes: Any, x: Any, mean: Any, error: Any = None, **line: Any) -> Any:
+    """A curve on `axes`, and its error to both sides as a band of its colour.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    x, mean, error : arrays of one shape
+        Without an error the curve alone is drawn.
+    line
+        Passed on to `Axes.plot`.
+
+    Returns
+    -------
+    matplotlib.lines.Line2D
+    """
+    (drawn,) = axes.plot(x, mean, **line)
+    if error is not None:
+        below, above = np.asarray(mean) - np.asarray(error), np.asarray(mean) + np.asarray(error)
+        place = drawn.get_zorder() - 0.5
+        axes.fill_between(x, below, above, color=drawn.get_color(), alpha=0.25, lw=0, zorder=place)
+    return drawn
 
 
 def spread_times(axes: Any, times: Any) -> None:

@@ -16,7 +16,7 @@ from opendicke.papers.carollo2021.stability_figures import draw_diagram, draw_ki
 from opendicke.papers.carollo2021.theorem_figures import draw_theorem
 from opendicke.physics.retrieval import critical_coupling, retrieval_occupation, retrieval_overlap
 from opendicke.physics.windows import instability_windows
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, MARKERS, style
 
 __all__ = [
     "draw_basin",
@@ -117,20 +117,25 @@ def _curves_and_points(axes: Any, dataset: xr.Dataset, name: str, formula: Any) 
         axes.plot(
             runs["strength"].values[inside],
             runs[name].values[inside],
-            "o",
+            MARKERS[pattern],
             color=color,
             mfc="white",
             ms=4.5,
             mew=1.1,
         )
         entries.append(
-            Line2D([], [], color=color, marker="o", mfc="white", label=f"μ = {pattern + 1}")
+            Line2D(
+                [],
+                [],
+                color=color,
+                marker=MARKERS[pattern],
+                mfc="white",
+                label=f"μ = {pattern + 1}",
+            )
         )
     entries.append(Line2D([], [], color="black", label="closed form"))
     entries.append(
-        Line2D(
-            [], [], color="black", marker="o", mfc="white", ls="none", label="simulated, $N → ∞$"
-        )
+        Line2D([], [], color="0.3", marker="o", mfc="white", ls="none", label="simulated, $N → ∞$")
     )
     axes.set_xlim(strengths[0], shown)
     axes.set_xlabel("coupling strength $g_0$ (units of the loss)")

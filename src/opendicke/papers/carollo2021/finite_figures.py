@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, MARKERS, shades, style
 
 
 def draw_finite(dataset: xr.Dataset) -> Any:
@@ -65,10 +65,7 @@ def _escape(axes: Any, case: xr.Dataset) -> None:
     shown = [k for k in range(len(spins)) if np.isclose(np.log10(spins[k]) % 1, 0, atol=1e-3)]
     times = escape_times(case)
     latest = float(times.max()) if bool(times.notnull().any()) else float(case["time"][-1])
-    from matplotlib import colormaps
-
-    shades = colormaps["viridis"](np.linspace(0, 0.85, len(shown)))
-    for color, k in zip(shades, shown, strict=True):
+    for color, k in zip(shades(len(shown)), shown, strict=True):
         own = case["overlap"].isel(spins=k, draw=0)
         power = round(float(np.log10(spins[k])))
         axes.plot(case["time"], own, color=color, lw=1.2, label=f"$10^{power}$")
@@ -131,7 +128,7 @@ def draw_basin(dataset: xr.Dataset) -> Any:
             axes.plot(
                 flipped,
                 dataset["overlap"].isel(ratio=k),
-                "o",
+                MARKERS[k % len(MARKERS)],
                 color=color,
                 mfc="white",
                 ms=4.5,

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from opendicke.physics.windows import instability_windows
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, line_style, style
 
 
 def draw_windows(dataset: xr.Dataset) -> Any:
@@ -23,7 +23,9 @@ def draw_windows(dataset: xr.Dataset) -> Any:
         for pattern in range(dataset.sizes["pattern"]):
             color = COLORS[pattern]
             rate = dataset["growth_rate"].isel(pattern=pattern).values
-            axes.plot(strengths, rate, color=color, label=f"retrieval state {pattern + 1}")
+            axes.plot(
+                strengths, rate, **line_style(pattern), label=f"retrieval state {pattern + 1}"
+            )
             low, high = dataset["window"].isel(pattern=pattern).values
             axes.axvline(low, color=color, lw=0.8, ls=":")
             if high > low:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, shades, style
 
 _MARKERS = ("o", "s", "^", "D")
 
@@ -38,11 +38,8 @@ def _entries(case: xr.Dataset) -> list[int]:
 
 def _course(axes: Any, case: xr.Dataset, letter: str) -> None:
     """N 𝓔(t): all curves near one that does not depend on N."""
-    from matplotlib import colormaps
-
     entries, time = _entries(case), case["time"]
-    shades = colormaps["viridis"](np.linspace(0.92, 0.1, len(entries)))
-    for k, color in zip(entries, shades, strict=True):
+    for k, color in zip(entries, shades(len(entries)), strict=True):
         one = case.isel(size=k)
         number = float(one["per_group"])
         scaled, spread = number * one["error"].values, number * one["error_stderr"].values

@@ -149,32 +149,60 @@ def test_window_closes() -> None:
     assert window.low[0] == pytest.approx(window.high[0], rel=0.01)
 
 
+@pytest.mark.parametrize("bright_only", [False, True])
 @pytest.mark.parametrize("modes", KINDS)
-def test_window_is_where_the_start_is_colder_than_the_glass(modes: Any) -> None:
+def test_window_is_where_the_start_is_colder_than_the_glass(modes: Any, bright_only: bool) -> None:
     rng = np.random.default_rng(1)
     sigma, alpha = rng.uniform(0.5, 5, 3000), np.exp(rng.uniform(-3, 6, 3000))
     frequency = sigma**2 * np.exp(rng.uniform(-6, 1.5, 3000))
-    cold = initial_temperature(sigma, alpha, frequency, modes=modes) < glass_temperature(
-        sigma, alpha
-    )
-    window = glass_window(sigma, frequency, modes=modes)
+    options: Any = {"modes": modes, "bright_only": bright_only}
+    heat = initial_temperature(sigma, alpha, frequency, **options)
+    cold = heat < glass_temperature(sigma, alpha)
+    window = glass_window(sigma, frequency, **options)
     np.testing.assert_array_equal(cold, (alpha > window.low) & (alpha < window.high))
     assert 500 < cold.sum() < 2500
-    np.testing.assert_array_equal(critical_alpha(sigma, frequency, modes=modes), window.low)
+    np.testing.assert_array_equal(critical_alpha(sigma, frequency, **options), window.low)
 
 
+def test_bright_modes_alone() -> None:
+    """Classical: T = J(1 + max(α, 1)/2), colder than T_g = J(1 + √α) for 1/4 < α < 4."""
+    alpha = np.array([0.1, 1.0, 2.0, 10.0])
+    heat = initial_temperature(2.0, alpha, 1.0, bright_only=True)
+    np.testing.assert_allclose(heat * (1 + alpha) / 4, [1.5, 1.5, 2.0, 6.0], rtol=1e-14)
+    window = glass_window(2.0, 1.0, bright_only=True)
+    assert (float(window.low), float(window.high)) == (0.25, 4.0)
+    for end in window:
+        heat = initial_temperature(2.0, end, 1.0, bright_only=True)
+        assert heat == pytest.approx(glass_temperature(2.0, end), rel=1e-14)
+    # Slow modes are classical.
+    for modes in ("wigner", "quantum"):
+        window = glass_window(2.0, 1e-6, modes=modes, bright_only=True)
+        np.testing.assert_allclose(window, [0.25, 4.0], rtol=1e-5)
+
+
+def test_modes_of_one_frequency_that_couple() -> None:
+    """Of 60 modes and 7 spins 53 combinations are left out, of 7 modes and 60 spins none."""
+    for spins, modes in ((7, 60), (60, 7)):
+        model = od.RandomDicke(
+            od.Gaussian(sigma=2.0), spins, modes, frequencies=1.0, field=1.0
+        ).draw(0)
+        assert np.linalg.matrix_rank(model.couplings) == 7
+
+
+@pytest.mark.parametrize("bright_only", [False, True])
 @pytest.mark.parametrize("frequency", [1e-3, 0.3, 3.6, 40.0])
-def test_energy_is_that_of_the_start(frequency: float) -> None:
+def test_energy_is_that_of_the_start(frequency: float, bright_only: bool) -> None:
     """Modes summed over Fock states; quantum and Wigner modes begin with ω/2, classical with 0."""
     sigma, alpha = 2.0, np.array([0.1, 0.25, 1.0, 10.0])
-    heat = initial_temperature(sigma, alpha, frequency, modes="quantum")
+    share = np.minimum(alpha, 1.0) if bright_only else alpha
+    heat = initial_temperature(sigma, alpha, frequency, modes="quantum", bright_only=bright_only)
     number = np.arange(int(40 * heat.max() / frequency) + 40)[:, None]
     weights = np.exp(-number * frequency / heat)
     mode = frequency * (number * weights).sum(axis=0) / weights.sum(axis=0)
-    np.testing.assert_allclose(alpha * mode, -hopfield_energy(heat, sigma, alpha), rtol=1e-9)
-    heat = initial_temperature(sigma, alpha, frequency, modes="wigner")
+    np.testing.assert_allclose(share * mode, -hopfield_energy(heat, sigma, alpha), rtol=1e-9)
+    heat = initial_temperature(sigma, alpha, frequency, modes="wigner", bright_only=bright_only)
     np.testing.assert_allclose(
-        alpha * (heat - frequency / 2), -hopfield_energy(heat, sigma, alpha), rtol=1e-9
+        share * (heat - frequency / 2), -hopfield_energy(heat, sigma, alpha), rtol=1e-9
     )
 
 

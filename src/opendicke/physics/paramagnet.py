@@ -20,7 +20,9 @@ _LENGTH = sqrt(3)
 """Of the classical spins of discrete sampling."""
 
 
-def paramagnet_temperature(alpha: object, frequency: object, field: object) -> Array:
+def paramagnet_temperature(
+    alpha: object, frequency: object, field: object, *, bright_only: bool = False
+) -> Array:
     r"""Temperature of the paramagnet that has the energy of the start.
 
     .. math::
@@ -36,6 +38,9 @@ def paramagnet_temperature(alpha: object, frequency: object, field: object) -> A
         ω of all modes, positive, in units of energy.
     field : float or array
         h, of either sign, in units of energy.
+    bright_only : bool
+        Whether only modes that couple share the energy. Of modes of one frequency only
+        :math:`\min(N_b, N_s)` combinations do: α is replaced by :math:`\min(\alpha, 1)`.
 
     Returns
     -------
@@ -54,6 +59,7 @@ def paramagnet_temperature(alpha: object, frequency: object, field: object) -> A
     """
     alpha, frequency, field = positive_arrays(alpha=alpha, frequency=frequency, field=field)
     field = np.abs(field)
+    alpha = np.minimum(alpha, 1.0) if bright_only else alpha
 
     def excess(heat: Array) -> Array:
         x = frequency / heat
@@ -64,16 +70,20 @@ def paramagnet_temperature(alpha: object, frequency: object, field: object) -> A
     return rising_root(excess, np.zeros(alpha.shape), field / alpha + frequency / 2)
 
 
-def paramagnet_polarization(alpha: object, frequency: object, field: object) -> Array:
+def paramagnet_polarization(
+    alpha: object, frequency: object, field: object, *, bright_only: bool = False
+) -> Array:
     r"""Mean of a spin along the field axis, :math:`\langle X\rangle = -\tanh(h/T)`.
 
     T is that of `paramagnet_temperature`, which has the arguments, errors and source.
     """
-    heat = paramagnet_temperature(alpha, frequency, field)
+    heat = paramagnet_temperature(alpha, frequency, field, bright_only=bright_only)
     return np.asarray(-np.tanh(np.asarray(field) / heat))
 
 
-def classical_paramagnet_temperature(alpha: object, frequency: object, field: object) -> Array:
+def classical_paramagnet_temperature(
+    alpha: object, frequency: object, field: object, *, bright_only: bool = False
+) -> Array:
     r"""Temperature at which truncated Wigner can settle at best.
 
     .. math::
@@ -86,7 +96,7 @@ def classical_paramagnet_temperature(alpha: object, frequency: object, field: ob
 
     Parameters
     ----------
-    alpha, frequency, field : float or array
+    alpha, frequency, field, bright_only
         As for `paramagnet_temperature`.
 
     Returns
@@ -105,6 +115,7 @@ def classical_paramagnet_temperature(alpha: object, frequency: object, field: ob
     """
     alpha, frequency, field = positive_arrays(alpha=alpha, frequency=frequency, field=field)
     field = _LENGTH * np.abs(field)
+    alpha = np.minimum(alpha, 1.0) if bright_only else alpha
 
     def excess(heat: Array) -> Array:
         return np.asarray(alpha * (heat - frequency / 2) - field * _langevin(field / heat))
@@ -112,13 +123,15 @@ def classical_paramagnet_temperature(alpha: object, frequency: object, field: ob
     return rising_root(excess, frequency / 2, frequency / 2 + field / alpha)
 
 
-def classical_paramagnet_polarization(alpha: object, frequency: object, field: object) -> Array:
+def classical_paramagnet_polarization(
+    alpha: object, frequency: object, field: object, *, bright_only: bool = False
+) -> Array:
     r"""Where truncated Wigner can settle at best, :math:`-\sqrt3L(\sqrt3h/T)`.
 
     T is that of `classical_paramagnet_temperature`, which has the arguments and errors. Its size
     exceeds 1, the most a quantum spin can have, at small ω.
     """
-    heat = classical_paramagnet_temperature(alpha, frequency, field)
+    heat = classical_paramagnet_temperature(alpha, frequency, field, bright_only=bright_only)
     return np.asarray(-_LENGTH * _langevin(_LENGTH * np.asarray(field) / heat))
 
 

@@ -3,6 +3,10 @@ r"""Temperatures that the energy of the start sets (kelly2021), in corrected for
 All spins begin along the coupling axis, all modes in the vacuum. If spins and modes reach a thermal
 state, its temperature follows from the energy. Frequencies, fields and temperatures are in units of
 energy, σ in units of its square root; all arguments of a function broadcast.
+
+The argument of the paper lets all modes share the energy. Modes of one frequency do not: of
+:math:`N_b` there are :math:`\min(N_b, N_s)` combinations that couple, and the others keep what they
+have. With `bright_only` the balance is that of the former; it changes nothing for α ≤ 1.
 """
 
 from __future__ import annotations
@@ -122,15 +126,20 @@ def hopfield_energy(temperature: object, sigma: object, alpha: object) -> Array:
 
 
 def initial_temperature(
-    sigma: object, alpha: object, frequency: object, *, modes: Modes = "classical"
+    sigma: object,
+    alpha: object,
+    frequency: object,
+    *,
+    modes: Modes = "classical",
+    bright_only: bool = False,
 ) -> Array:
     r"""Temperature of the thermal state that has the energy of the start, without field.
 
     .. math::
-        \epsilon(T) - \frac J2\,\frac{T}{T-J} = \epsilon_0
+        \tilde\alpha\,[\epsilon(T) - \epsilon_0] = \frac{\alpha J}2\,\frac{T}{T-J}, \qquad
+        \tilde\alpha = \alpha \;\;\text{or}\;\; \min(\alpha, 1)
 
-    of which the right-hand side is the energy of the start and the left-hand side that of the
-    paramagnet, both divided by the number of modes.
+    The modes have gained on the left what the spins lost on the right, per spin.
 
     =============  ===========================================  =================
     `modes`        ε(T), around the positions the spins set      ε₀
@@ -148,6 +157,9 @@ def initial_temperature(
         ω of all modes, positive. Classical modes do not depend on it.
     modes : "classical", "wigner" or "quantum"
         Which modes: without zero point, where T = 3J/2; as truncated Wigner has them; as they are.
+    bright_only : bool
+        Whether only modes that couple share the energy, :math:`\tilde\alpha = \min(\alpha, 1)`.
+        Classical modes then have :math:`T = J(1 + \alpha/2)` for α > 1.
 
     Returns
     -------
@@ -166,23 +178,31 @@ def initial_temperature(
     sigma, alpha, frequency = positive_arrays(sigma=sigma, alpha=alpha, frequency=frequency)
     choice("modes", modes, get_args(Modes))
     scale = sigma**2 / (1 + alpha)
-    least = 1.5 * scale
+    # In units of its J the right-hand side of each mode that takes part.
+    share = np.maximum(alpha, 1.0) / 2 if bright_only else 0.5
+    least = (1 + share) * scale
     if modes == "classical":
         return np.asarray(least)
-    # T² − (3J + ω)T/2 + ωJ/2 = 0: of its roots one is above J.
-    most = (3 * scale + frequency + np.sqrt(8 * scale**2 + (scale - frequency) ** 2)) / 4
+    # (T − ω/2)(T − J) = share·J·T: of its two roots one is above J.
+    gap = least - frequency / 2
+    most = (least + frequency / 2 + np.sqrt(gap**2 + 2 * share * scale * frequency)) / 2
     if modes == "wigner":
         return np.asarray(most)
 
     def excess(heat: Array) -> Array:
-        return np.asarray(_quanta(frequency / heat) - scale / (2 * (heat - scale)))
+        return np.asarray(_quanta(frequency / heat) - share * scale / (heat - scale))
 
     # T − ω/2 < ω/(e^{ω/T} − 1) < T puts it between the two others.
     return rising_root(excess, least, most)
 
 
 def critical_alpha(
-    sigma: object, frequency: object, *, modes: Modes = "classical", corrected: bool = True
+    sigma: object,
+    frequency: object,
+    *,
+    modes: Modes = "classical",
+    bright_only: bool = False,
+    corrected: bool = True,
 ) -> Array:
     r"""Modes per spin at which the temperature of the start falls below that of the glass.
 
@@ -196,7 +216,7 @@ def critical_alpha(
     ----------
     sigma, frequency : float or array
         As for `initial_temperature`.
-    modes : "classical", "wigner" or "quantum"
+    modes, bright_only
         As for `initial_temperature`; classical modes give 1/4.
     corrected : bool
         If False, what follows from the temperatures as printed, `IMPLIED_ALPHA`. The paper states
@@ -217,35 +237,41 @@ def critical_alpha(
     kelly2021, "Tuning the ratio"; errata 1 to 3.
     """
     if corrected:
-        return glass_window(sigma, frequency, modes=modes).low
+        return glass_window(sigma, frequency, modes=modes, bright_only=bright_only).low
     sigma, frequency = positive_arrays(sigma=sigma, frequency=frequency)
     if choice("modes", modes, get_args(Modes)) != "classical":
         raise InputError("modes", "be `classical` where formulas are as printed", f"was `{modes}`")
     return np.full(sigma.shape, IMPLIED_ALPHA)
 
 
-def glass_window(sigma: object, frequency: object, *, modes: Modes = "classical") -> GlassWindow:
+def glass_window(
+    sigma: object,
+    frequency: object,
+    *,
+    modes: Modes = "classical",
+    bright_only: bool = False,
+) -> GlassWindow:
     r"""Modes per spin for which the temperature of the start is below that of the glass.
 
     At :math:`T = T_g` the balance of `initial_temperature` reads, with :math:`s = \sqrt\alpha`,
 
     .. math::
-        2s\,b(x) = 1, \qquad
+        2s\,b(x) = 1 \;\;\text{or}\;\; 2s\,b(x) = \max(1, s^2), \qquad
         x = \frac{\omega}{T_g} = \frac{\omega}{\sigma^2}\,\frac{1+s^2}{1+s}, \qquad
         b = 1,\;\; 1-\frac x2 \;\;\text{or}\;\; \frac{x}{e^x-1}
 
-    for classical, Wigner and quantum modes. As :math:`\ln 2sb` is concave in s, it has no
-    solution or two; classical modes have 1/4 alone.
+    for all or only bright modes, which are classical, Wigner or quantum. As :math:`\ln 2sb` is
+    concave in s, and b falls where :math:`s^2` may exceed 1, there is no solution or two.
 
     Parameters
     ----------
-    sigma, frequency, modes
+    sigma, frequency, modes, bright_only
         As for `initial_temperature`.
 
     Returns
     -------
     GlassWindow
-        `high` is infinite for classical modes.
+        Classical modes have 1/4 and no upper end (infinite), or 4 if only bright ones count.
 
     Raises
     ------
@@ -256,14 +282,16 @@ def glass_window(sigma: object, frequency: object, *, modes: Modes = "classical"
     choice("modes", modes, get_args(Modes))
     ratio = frequency / sigma**2
     if modes == "classical":
-        return GlassWindow(np.full(ratio.shape, 0.25), np.full(ratio.shape, np.inf))
+        end = 4.0 if bright_only else np.inf
+        return GlassWindow(np.full(ratio.shape, 0.25), np.full(ratio.shape, end))
 
     def argument(s: Array) -> Array:
         return np.asarray(ratio * (1 + s**2) / (1 + s))
 
     def deficit(s: Array) -> Array:
         x = argument(s)
-        return np.asarray(1 / (2 * s) - (1 - x / 2 if modes == "wigner" else _quanta(x)))
+        need = np.maximum(1.0, s**2) if bright_only else 1.0
+        return np.asarray(need / (2 * s) - (1 - x / 2 if modes == "wigner" else _quanta(x)))
 
     def fall(s: Array) -> Array:
         """Minus the slope of ln 2s b; where b of Wigner modes is negative it falls, too."""
@@ -277,7 +305,7 @@ def glass_window(sigma: object, frequency: object, *, modes: Modes = "classical"
 
     # As b ≤ 1 no solution is below 1/2; as b ≤ exp(−x/2) and x > ratio (s − 1) none above `most`.
     least, most = np.full(ratio.shape, 0.5), 2 + 4 / ratio * np.maximum(np.log(8 / ratio), 1.0)
-    peak = rising_root(fall, least, most)
+    peak = rising_root(fall, least, np.minimum(most, 1.0) if bright_only else most)
     inside = deficit(peak) <= 0
     low = rising_root(lambda s: -deficit(s), least, peak)
     high = rising_root(deficit, peak, most)

@@ -98,8 +98,8 @@ def small_jumps(findings: Findings) -> Outcome:
         f"{len(_drawn(findings, 'narrow'))} draws; of all possible flips, each counted once, "
         f"{float(plain):.3f}. Between it and the crossing, where the Gaussian still holds, lie "
         f"{1 - float(mean) - float(wide):.3f}, beyond {float(wide):.3f} ± {float(wide_error):.3f}. "
-        "In the cooled state all terms g_lσ_l add up, and ΔE is g² times about half the number of "
-        "spins.",
+        "In the cooled state the terms g_lσ_l add up, so that a flip costs |g| times the sum of "
+        "the other |g_l|, not g².",
         value=float(mean),
         expected=None,
         error=float(error),

@@ -8,6 +8,8 @@ from opendicke.model.checks import Array
 from opendicke.papers.catalogue import Findings, Outcome, claim, judged
 from opendicke.papers.fiorelli2020.drawn import averaged
 
+_WIDE = 8.0
+"""λ that is large at η = 100 and the paper's field."""
 _GOOD = 0.02
 """Deviation of a probability that one hardly sees in a figure."""
 
@@ -138,13 +140,13 @@ def fictitious_scale(findings: Findings) -> Outcome:
     """Differences settle once λ is large: what remains is due to finite η."""
     data = findings("ising")
     scales, apart = data["lambda"].values, data["over_scale"].values
-    large = apart[scales >= 4]
-    spread = float(np.ptp(large)) if len(large) > 1 else float(abs(apart[-1] - apart[-2]))
+    spread = float(np.ptp(apart[scales >= _WIDE]))
     table = ", ".join(f"{a:.4f} at {s:g}" for a, s in zip(apart, scales, strict=True))
     return Outcome(
         judged(spread < 0.005),
-        "Corrected field, two spins, the smallest η: largest difference of a probability from the "
-        f"rate equation for each λ: {table}. Value and error: by how much it changes at large λ.",
+        f"Corrected field, two spins, η = {float(data['scale_eta']):g}: largest difference of a "
+        f"probability from the rate equation for each λ: {table}. Value and error: "
+        "by how much it changes from λ = 8 on.",
         value=spread,
         expected=0.0,
         error=spread,

@@ -106,7 +106,7 @@ def power_law(findings: Findings) -> Outcome:
     far = np.abs(away) >= 2 * float(data["mark"])
     worst = float(np.abs(scaled[far] / expected - 1).max())
     return Outcome(
-        judged(worst < 0.1 and abs(float(last) / 8 - 1) < 0.02),
+        judged(worst < 0.1 and abs(float(last) / 8 - 1) < 0.05),
         f"W Γ⁴/(Ω²g²) at g = {g:g}, η = {eta:g} and {away.max() / float(data['mark']):g} times the "
         "crossing of both closed forms (value). Error: the largest relative deviation from "
         f"4(2κ + η) = {expected:g} beyond twice the crossing; it falls with the distance.",

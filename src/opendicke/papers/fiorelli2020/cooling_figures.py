@@ -74,10 +74,11 @@ def draw_fig2b(dataset: xr.Dataset) -> Any:
         fourth.axvline(eta, color="0.5", lw=0.9)
         fourth.text(eta * 1.15, 1.02, f"η = {eta:g}", fontsize=8, color="0.35", va="bottom")
         fourth.set_xscale("log")
-        fourth.set_ylim(-0.03, 1.12)
+        fourth.set_ylim(-0.03, 1.45)
+        fourth.set_yticks(np.linspace(0, 1, 6))
         fourth.set_xlabel("η")
         fourth.set_ylabel("of the stationary state")
-        fourth.legend(loc="upper right", fontsize=7.5, bbox_to_anchor=(1.0, 0.86))
+        fourth.legend(loc="upper right", fontsize=8)
         fourth.set_title("(d) first draw, over η", fontsize=9)
     return figure
 

@@ -43,7 +43,9 @@ def draw_crowd(dataset: xr.Dataset) -> Any:
         left.set_xlim(times[0], times[-1])
         left.set_xlabel("time")
         left.set_ylabel("mean energy/|lowest energy|")
-        left.legend(loc="lower left", fontsize=8)
+        figure.legend(
+            *left.get_legend_handles_labels(), loc="outside upper center", ncols=6, fontsize=8
+        )
         left.set_title("(a) mean over draws ± 2 errors", fontsize=9)
         last = dataset.isel(time=-1)
         right.errorbar(
@@ -105,7 +107,7 @@ def _histogram(axes: Any, dataset: xr.Dataset) -> None:
         look = {"color": COLORS[number]}
         axes.fill_between(place, mean - 2 * error, mean + 2 * error, alpha=0.25, lw=0, **look)
         axes.plot(place, mean, ls=STYLES[number], label=label, **look)
-    axes.axvline(1, color="0.3", lw=0.9, ls=":")
+    axes.axvline(1, 0, 0.84, color="0.3", lw=0.9, ls=":")
     axes.set_xscale("log")
     axes.set_xlim(1e-3, 1e3)
     top = axes.get_ylim()[1]
@@ -168,8 +170,8 @@ def _ratio(axes: Any, dataset: xr.Dataset) -> None:
             number += 1
     axes.axhline(1, color="black", lw=0.7)
     axes.axvline(1, color="0.3", lw=0.9, ls=":")
-    axes.set_ylim(0, 2.6)
+    axes.set_ylim(0, 1.5)
     axes.set_xlabel("|Γ(−ΔE)| over the crossing")
     axes.set_ylabel("R/((ΔE−g²)/(ΔE+g²))⁴")
-    axes.legend(loc="upper right", fontsize=7.5)
+    axes.legend(loc="lower right", fontsize=8)
     axes.set_title("(c) the ratio at large jumps", fontsize=9)

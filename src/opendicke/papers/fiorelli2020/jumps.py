@@ -76,8 +76,10 @@ def _of(model: DickeModel, edges: Array) -> xr.Dataset:
         "up": flux[(costs > 0) & outside].sum(),
         "mean_jump": (flux * np.abs(costs)).sum() * scale,
     }
-    histogram = np.histogram(place, edges, weights=flux)[0]
-    plain = np.histogram(place, edges)[0] / place.size
+    # What lies beyond an end counts at that end.
+    shown = np.clip(place, edges[0], edges[-1])
+    histogram = np.histogram(shown, edges, weights=flux)[0]
+    plain = np.histogram(shown, edges)[0] / place.size
     return xr.Dataset(
         {name: ((), float(value), {"long_name": _SHARES[name]}) for name, value in shares.items()}
         | {

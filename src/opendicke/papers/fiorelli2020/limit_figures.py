@@ -130,7 +130,7 @@ def _scales(axes: Any, dataset: xr.Dataset, letter: str) -> None:
     axes.loglog(dataset["lambda"], dataset["over_scale"], "o-", color=COLORS[0], ms=4)
     axes.set_xlabel("scale λ")
     axes.set_ylabel("largest difference of a probability")
-    eta = float(dataset["eta"].max())
+    eta = float(dataset["scale_eta"])
     axes.set_title(f"({letter}) corrected field, two spins, η = {eta:g}", fontsize=9)
 
 

@@ -193,7 +193,7 @@ class _Pair:
             axes.append(_BETAS)
             bounds.append((0.05, 1.0))
         self._starts = np.array(list(product(*axes)))
-        self._bounds = np.array(bounds).T
+        self._bounds: Array = np.array(bounds).T
         self._bases = np.linalg.qr(self._design(self._starts))[0]
         linear = self._bases.shape[2]
         self.parameters = linear + self._free
@@ -207,8 +207,9 @@ class _Pair:
         if self.first is Law.LOGARITHMIC:
             columns = [np.ones_like(capped), -np.log(capped / self._middle)]
         else:
-            gamma, beta = np.exp(place[:, 1:2]), float(self.first is Law.EXPONENTIAL)
-            columns = [shape(capped, self._middle, gamma, np.full_like(gamma, beta))]
+            gamma = np.exp(place[:, 1:2])
+            beta = np.full_like(gamma, float(self.first is Law.EXPONENTIAL))
+            columns = [shape(capped, self._middle, gamma, beta)]
             used = 2
         if self.then is Law.LOGARITHMIC:
             columns.append(-beyond)

@@ -80,7 +80,8 @@ class Fitter:
     def curves(self, law: Law, coefficients: Array, times: Array) -> Array:
         """Values (B, T) at any times."""
         if law is Law.LOGARITHMIC:
-            return coefficients[:, :1] - coefficients[:, 1:] * np.log(self.field * times)
+            log = np.log(self.field * times)
+            return np.asarray(coefficients[:, :1] - coefficients[:, 1:] * log)
         gamma, beta = self._nonlinear(law, coefficients)
         form = shape(times, self.middle, gamma[:, None], beta[:, None])
         return np.asarray(coefficients[:, :1] * form)

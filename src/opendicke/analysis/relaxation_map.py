@@ -64,8 +64,7 @@ def relaxation_fits(
         If members are left out.
     """
     sweep = Sweep(dataset, observable, statuses)
-    names = tuple(dict.fromkeys(name for own in PARAMETERS.values() for name in own))
-    table = LawTable(sweep.shape, names)
+    table = LawTable(sweep.shape)
     texts = {
         name: np.full(sweep.shape, "", dtype=WORDS) for name in ("verdict", "possible", "reason")
     }
@@ -166,8 +165,8 @@ def at_point(settings: Mapping[str, Setting], point: Point) -> dict[str, Any]:
 class LawTable:
     """Numbers of all laws at all points."""
 
-    def __init__(self, shape: tuple[int, ...], names: Sequence[str]) -> None:
-        self._names = tuple(names)
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        names = dict.fromkeys(name for own in PARAMETERS.values() for name in own)
         suffixed = [name + end for name in names for end in ("", "_low", "_high")]
         self._laws = {
             name: np.full((*shape, len(Law)), np.nan)
@@ -200,8 +199,8 @@ class LawTable:
             words = name.replace("_", " ")
             found[name] = xr.Variable((*dims, "law"), values, {"long_name": words})
         for k, end in enumerate(("start", "end")):
-            words = {"long_name": f"{end} of the window of the fit"}
-            found[f"window_{end}"] = xr.Variable(dims, self._window[..., k], words)
+            label = {"long_name": f"{end} of the window of the fit"}
+            found[f"window_{end}"] = xr.Variable(dims, self._window[..., k], label)
         return found
 
 

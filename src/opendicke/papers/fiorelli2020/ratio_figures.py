@@ -69,7 +69,7 @@ def draw_fig2d(dataset: xr.Dataset) -> Any:
         axes.set_ylim(0, 1.05)
         axes.set_xlabel("η")
         axes.set_ylabel("R(ΔE)")
-        figure.legend(loc="outside upper center", ncols=3, fontsize=8)
+        _legend(figure, axes, columns=3)
     return figure
 
 
@@ -114,8 +114,21 @@ def draw_fig2e(dataset: xr.Dataset) -> Any:
         right.set_xlabel("η")
         right.set_ylabel("−ln R/(4η ΔE)")
         right.set_title("(b) relative to 4η", fontsize=9)
-        figure.legend(loc="outside upper center", ncols=5, fontsize=8)
+        _legend(figure, left, right, columns=4)
     return figure
+
+
+def _legend(figure: Any, *panels: Any, columns: int) -> None:
+    """Of lines that are named, and of what bands and bars stand for."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    named = [entry for axes in panels for entry in axes.get_legend_handles_labels()[0]]
+    named += [
+        Patch(color="0.5", alpha=0.25, lw=0, label="5 to 95 % of draws"),
+        Line2D([], [], color="0.3", lw=0, marker="|", ms=9, label="mean of draws ± 2 errors"),
+    ]
+    figure.legend(handles=named, loc="outside upper center", ncols=columns, fontsize=8)
 
 
 def _bands(axes: Any, dataset: xr.Dataset, values: xr.DataArray, shown: Any) -> None:
@@ -127,7 +140,9 @@ def _bands(axes: Any, dataset: xr.Dataset, values: xr.DataArray, shown: Any) -> 
 def _one_band(axes: Any, etas: Any, values: Any, number: int, label: str) -> None:
     """Median, 5 to 95 % of draws, and the mean with twice its error."""
     low, middle, high = np.quantile(values.transpose("eta", "draw"), [0.05, 0.5, 0.95], axis=1)
-    axes.fill_between(etas, low, high, color=COLORS[number], alpha=0.18, lw=0)
+    axes.fill_between(etas, low, high, color=COLORS[number], alpha=0.15, lw=0)
+    for edge in (low, high):
+        axes.plot(etas, edge, color=COLORS[number], ls=STYLES[number], lw=0.5)
     axes.plot(
         etas,
         middle,
@@ -136,7 +151,7 @@ def _one_band(axes: Any, etas: Any, values: Any, number: int, label: str) -> Non
         marker=MARKERS[number],
         ms=3.5,
         markevery=max(1, len(etas) // 12),
-        label=f"{label}, median and 5–95 % of draws" if label else None,
+        label=f"{label}, median" if label else None,
     )
     count = values.sizes["draw"]
     mean, error = values.mean("draw"), values.std("draw", ddof=1) / count**0.5

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -119,36 +118,6 @@ def test_bright_modes_alone() -> None:
         found = function([0.2, 1.0, 10.0], 1.5, 1.0, bright_only=True)
         np.testing.assert_array_equal(found, function([0.2, 1.0, 1.0], 1.5, 1.0))
         assert found[2] != function(10.0, 1.5, 1.0)
-
-
-@pytest.mark.slow
-def test_truncated_wigner_settles_as_bright_modes_do() -> None:
-    """80 modes and 8 spins settle near the temperature of 8 modes, far from that of 80.
-
-    The energy of the coupling, about σ²/4 per spin, is not in the theory, so it is only near.
-    """
-    random = od.RandomDicke(
-        od.Gaussian(sigma=0.5),
-        8,
-        80,
-        frequencies=2.5,
-        field=1.0,
-        coupling_axis="x",
-        field_axis="z",
-    )
-    times = np.linspace(80.0, 120.0, 41)
-    method = od.TruncatedWigner(trajectories=300, tolerance=0.02)
-    state = od.ProductState.polarized("+x")
-    means = []
-    for seed in range(2):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", od.ValidityWarning)
-            run = od.solve(random.draw(seed), state, times, method, ["sz"])
-        means.append(float(run.sz.mean()))
-    bright = classical_paramagnet_polarization(10.0, 2.5, 1.0, bright_only=True)
-    every = classical_paramagnet_polarization(10.0, 2.5, 1.0)
-    assert abs(np.mean(means) - bright) < 0.1
-    assert abs(np.mean(means) - every) > 0.18
 
 
 def test_small_and_large_arguments() -> None:

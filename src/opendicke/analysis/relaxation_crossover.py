@@ -34,9 +34,10 @@ _MARGIN = 3
 """Averages on both sides of a crossover."""
 _CHANCE = 0.01
 _STEPS = 8
+_SETTLED = 1e-4
 _BREAKS = 24
 _VALLEYS = 4
-_SLOPES = np.geomspace(0.02, 20.0, 32)
+_SLOPES = np.geomspace(0.02, 20.0, 31)
 _BETAS = np.linspace(0.2, 1.0, 5)
 
 
@@ -147,17 +148,14 @@ def _judged(
     }
     best = min(scores, key=lambda law: scores[law])
     gain = float(alone[best].chi2[0] - chi2[0])
-    if scores[best] - both < SEPARATED:
-        fits = p_value(
-            float(alone[best].chi2[0]),
-            len(observed.mean) - len(PARAMETERS[best]),
-            observed.realizations,
-        )
-        words = "does as well" if fits >= MISFIT else "does no worse, and neither fits"
-        return _undecided(f"a single law ({best}) {words}")
-    if p_value(float(chi2[0]), len(observed.mean) - own, observed.realizations) < MISFIT:
-        words = "two laws are better than one, but do not describe the curve."
+    points, count = len(observed.mean), observed.realizations
+    fits = p_value(float(chi2[0]), points - own, count) >= MISFIT
+    lone = p_value(float(alone[best].chi2[0]), points - len(PARAMETERS[best]), count) >= MISFIT
+    if not fits and not lone:
+        words = "neither one law nor these two describe the curve."
         return Crossover(np.nan, (np.nan, np.nan), NONE, words)
+    if not fits or scores[best] - both < SEPARATED:
+        return _undecided(f"a single law ({best}) {'does as well' if lone else 'is close behind'}")
     chance = single.averages(best, alone[best].coefficients) + noise
     gains = single.fit(best, chance).chi2 - pair.fit(chance, place)[1]
     if (1 + (gains >= gain).sum()) / (1 + len(gains)) > _CHANCE:
@@ -185,10 +183,10 @@ class _Pair:
         self._free += then is Law.STRETCHED
         axes = [np.linspace(np.log(self.least), np.log(self.most), _BREAKS)]
         bounds = [(np.log(self.least), np.log(self.most))]
-        for law in (first, then):
-            if law is not Law.LOGARITHMIC:
-                axes.append(np.log(_SLOPES))
-                bounds.append((np.log(1e-3), np.log(50.0)))
+        sloping = [law for law in (first, then) if law is not Law.LOGARITHMIC]
+        for _ in sloping:
+            axes.append(np.log(_SLOPES[:: len(sloping)]))
+            bounds.append((np.log(1e-3), np.log(50.0)))
         if then is Law.STRETCHED:
             axes.append(_BETAS)
             bounds.append((0.05, 1.0))
@@ -281,10 +279,13 @@ class _Pair:
             new = self._rest(trial, white)
             misfit = (new**2).sum(axis=1)
             better = misfit < chi2
+            done = (chi2 - misfit <= _SETTLED * (1 + chi2)).all()
             place = np.where(better[:, None], trial, place)
             rest = np.where(better[:, None], new, rest)
             chi2 = np.where(better, misfit, chi2)
             damping = np.where(better, damping / 8, damping * 8)
+            if done:
+                break
         return place, chi2
 
 

@@ -36,7 +36,10 @@ WHOLE = (0.05, 1.0)
 """β that is looked for when its value is asked."""
 _EXPONENTS = np.geomspace(1e-3, 30.0, 60)
 _BETAS = 12
-_STEPS = 8
+_STEPS = 10
+_SETTLED = 1e-6
+"""Gain of χ², relative to 1 + χ², below which a fit is done."""
+_DIFFERENCE = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,17 +131,21 @@ class Fitter:
         starts, forms = self._grid(betas)
         place = starts[np.maximum(forms @ white.T, 0.0).argmax(axis=0)]
         bounds = np.array([[np.log(_EXPONENTS[0]), betas[0]], [np.log(_EXPONENTS[-1]), betas[1]]])
-        amplitude, chi2, _ = self._profiled(place, white)
+        amplitude, chi2, basis = self._profiled(place, white)
         damping = np.full(len(white), 1e-3)
         for _ in range(_STEPS):
-            step = self._step(place, white, damping, free)
+            step = self._step(place, amplitude, basis, white, damping, free)
             trial = np.clip(place + step, *bounds)
-            new_amplitude, new_chi2, _ = self._profiled(trial, white)
+            new_amplitude, new_chi2, new_basis = self._profiled(trial, white)
             better = new_chi2 < chi2
+            gained = np.where(better, chi2 - new_chi2, 0.0)
             place = np.where(better[:, None], trial, place)
+            basis = np.where(better[:, None], new_basis, basis)
             amplitude = np.where(better, new_amplitude, amplitude)
             chi2 = np.where(better, new_chi2, chi2)
             damping = np.where(better, damping / 8, damping * 8)
+            if (gained <= _SETTLED * (1 + chi2)).all():
+                break
         columns = [amplitude, place[:, 0], place[:, 1]]
         return Fitted(np.stack(columns[: len(PARAMETERS[law])], axis=1), chi2)
 
@@ -161,24 +168,28 @@ class Fitter:
         chi2 = ((white - amplitude[:, None] * basis) ** 2).sum(axis=1)
         return amplitude, chi2, basis
 
-    def _step(self, place: Array, white: Array, damping: Array, free: bool) -> Array:
-        """Change of ln γ and β."""
-        amplitude, _, basis = self._profiled(place, white)
+    def _step(
+        self,
+        place: Array,
+        amplitude: Array,
+        basis: Array,
+        white: Array,
+        damping: Array,
+        free_beta: bool,
+    ) -> Array:
+        """Change of ln γ and, where it is free, of β."""
+        free = [0, 1] if free_beta else [0]
         columns = [basis]
-        for k in range(1 + free):
-            shift = np.zeros(2)
-            shift[k] = 1e-5
-            _, _, ahead = self._profiled(place + shift, white)
-            columns.append((ahead - basis) * (amplitude[:, None] / 1e-5))
+        for k in free:
+            ahead = self._profiled(place + _DIFFERENCE * np.eye(2)[k], white)[2]
+            columns.append((ahead - basis) * (amplitude[:, None] / _DIFFERENCE))
         slopes = np.stack(columns, axis=2)
         normal = np.einsum("bki,bkj->bij", slopes, slopes)
         scale = np.einsum("bii->bi", normal)
-        normal = normal + (damping[:, None] * scale + 1e-12 * scale.max(axis=1, keepdims=True))[
-            :, :, None
-        ] * np.eye(2 + free)
+        extra = damping[:, None] * scale + 1e-12 * scale.max(axis=1, keepdims=True) + 1e-300
+        normal = normal + extra[:, :, None] * np.eye(len(columns))
         rest = white - amplitude[:, None] * basis
         aim = np.einsum("bki,bk->bi", slopes, rest)
-        solved = np.linalg.solve(normal, aim[..., None])[..., 1:, 0]
         step = np.zeros_like(place)
-        step[:, : 1 + free] = np.nan_to_num(solved)
+        step[:, free] = np.linalg.solve(normal, aim[..., None])[..., 1:, 0]
         return np.asarray(np.clip(step, -1.0, 1.0))

@@ -78,9 +78,9 @@ def classify_response(
     - **paramagnetic**: the average reaches zero within errors, m < max(`floor` · stderr, `least`),
       before t = `fast`/h or before the window of the fit begins, whichever is later. These errors
       must be small, `floor` · stderr < `zero` · m(0), or nothing is claimed;
-    - **frozen**: the last third (in ln t) of what follows `start` exceeds `frozen` · m(0); or the
-      last third of the window exceeds `frozen` times its first third, the window spanning a
-      factor 2 in time or more, so that less than a tenth is lost while it is watched;
+    - **frozen**: the average over the last third of the window (in ln t) exceeds `frozen` times
+      that over its first third, so that less than a tenth is lost while it is watched, the window
+      spanning a factor 2 in time or more;
     - otherwise the law of `fit_relaxation`, or "none of these".
 
     All this is repeated for resamples of the realizations. The kind is given if at least a share
@@ -256,21 +256,14 @@ class _Averages:
         return np.asarray((sharp & (self.resampled[:, early] < level)).any(axis=1))
 
     def hold(self, begin: float, floor: float, least: float, share: float) -> Array:
-        """Which resamples stay near their start, or do not fall while they are above the floor."""
+        """Which resamples hardly fall from `begin` on while they are above the floor."""
         late = (self.times >= begin * (1 - 1e-12)) & (self.times > 0)
         times, curves = self.times[late], self.resampled[:, late]
-        if len(times) < 3:
-            return np.zeros(len(curves), dtype=bool)
-        stays = _thirds(times, curves)[1] >= share * self.initial
         low = curves.mean(axis=0) < np.maximum(floor * self.stderr[late], least)
         end = int(low.argmax()) if low.any() else len(times)
-        if end >= 3 and times[end - 1] >= 2 * times[0]:
-            first, last = _thirds(times[:end], curves[:, :end])
-            stays |= last >= share * first
-        return np.asarray(stays)
-
-
-def _thirds(times: Array, curves: Array) -> tuple[Array, Array]:
-    """Averages over the first and the last third in the logarithm of time."""
-    depth = np.log(times / times[0]) / np.log(times[-1] / times[0])
-    return curves[:, depth <= 1 / 3].mean(axis=1), curves[:, depth >= 2 / 3].mean(axis=1)
+        if end < 3 or times[end - 1] < 2 * times[0]:
+            return np.zeros(len(curves), dtype=bool)
+        depth = np.log(times[:end] / times[0]) / np.log(times[end - 1] / times[0])
+        early, after = depth <= 1 / 3, depth >= 2 / 3
+        first, last = (curves[:, :end][:, part].mean(axis=1) for part in (early, after))
+        return np.asarray(last >= share * first)

@@ -59,6 +59,7 @@ def test_weak_coupling() -> None:
     assert (apart[0] > 1e-7).all()
 
 
+@pytest.mark.slow
 def test_units_and_sign() -> None:
     before = coupled_paramagnet(0.7, [0.5, 10.0], 2.0, 1.0)
     after = coupled_paramagnet(0.7 * math.sqrt(5), [0.5, 10.0], 10.0, -5.0)

@@ -11,7 +11,7 @@ help:
 	@echo "make test-all the slow ones as well"
 	@echo "make check    style, types, import contracts"
 	@echo "make docs     the documentation, in docs/_build/html"
-	@echo "make figures  every example and paper at full size; refreshes the pictures of README and docs"
+	@echo "make figures  every example and paper at full size, an hour; pictures, gallery and claims of docs"
 	@echo "make bench    speed, as ratios; prints the tables of benchmarks/"
 
 $(READY): requirements.lock pyproject.toml
@@ -42,15 +42,13 @@ bench: $(READY)
 	$(BIN)/python benchmarks/run.py
 
 figures: $(READY)
-	$(BIN)/opendicke run examples/retrieval.toml --overwrite --figure docs/_static/retrieval.png
+	$(BIN)/opendicke run examples/retrieval.toml --overwrite
 	$(BIN)/opendicke run examples/relaxation.toml --overwrite
-	$(BIN)/opendicke run examples/cooling.toml --overwrite --figure docs/_static/cooling.png
-	$(BIN)/opendicke run examples/memory.toml --overwrite --figure docs/_static/memory.png
-	$(BIN)/opendicke paper carollo2021 --overwrite
-	$(BIN)/opendicke paper fiorelli2020 --overwrite
-	cp results/fiorelli2020/fig2a_inset.png docs/_static/fiorelli2020_fig2a_inset.png
-	for name in fig3a kick finite diagram theorem; do \
-		cp results/carollo2021/$$name.png docs/_static/carollo2021_$$name.png; done
+	$(BIN)/opendicke run examples/cooling.toml --overwrite
+	$(BIN)/opendicke run examples/memory.toml --overwrite
+	for name in $$($(BIN)/python -c 'from opendicke.papers import known_papers as k; print(*k())'); do \
+		$(BIN)/opendicke paper $$name || exit; done
+	$(BIN)/python -m opendicke.papers.gallery results docs retrieval cooling memory
 
 docs: $(READY)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --builder html docs docs/_build/html

@@ -21,6 +21,21 @@ _FIGURES = (
     ("theorem", "Deviation of exact dynamics from mean field", "theorem"),
 )
 
+# Figure → seconds at the scales `smoke` and `paper`, to tell the cost.
+_SECONDS = {
+    "fig2": (0.5, 2.0),
+    "figS1": (0.1, 1.5),
+    "figS2": (0.1, 1.5),
+    "fig3a": (13.0, 16.0),
+    "fig3b": (0.1, 0.1),  # the same runs as fig3a
+    "windows": (0.3, 0.5),
+    "kick": (3.0, 3.0),
+    "finite": (2.0, 14.0),
+    "basin": (6.0, 26.0),
+    "diagram": (3.0, 175.0),
+    "theorem": (9.0, 480.0),
+}
+
 PAPER = Paper(
     name="carollo2021",
     title="Exactness of mean-field equations for open Dicke models (pattern retrieval)",
@@ -36,8 +51,10 @@ PAPER = Paper(
             title,
             make=later(f"{_ROOM}.{module}", f"make_{name}"),
             draw=later(f"{_ROOM}.figures", f"draw_{name}"),
+            seconds=dict(zip(("smoke", "paper"), _SECONDS[name], strict=True)),
         )
         for name, title, module in _FIGURES
     ),
     claims=later(f"{_ROOM}.claims", "claims"),
+    seconds={"smoke": 17.0, "paper": 20.0},
 )

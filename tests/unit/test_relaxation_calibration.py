@@ -92,15 +92,14 @@ def test_withheld_where_it_cannot(law: Law) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("error", [0.002, 0.005, 0.01, 0.03])
-@pytest.mark.parametrize("stop", [6.0, 10.0, 20.0, 40.0])
+@pytest.mark.parametrize("error", [0.002, 0.007, 0.03])
+@pytest.mark.parametrize("stop", [6.0, 12.0, 40.0])
 def test_seldom_wrong_anywhere(error: float, stop: float) -> None:
-    """In between, too: claims that are wrong, and refusals of the true law, stay rare."""
+    """In between, too: wrong claims, and refusals of the true law, in five of 100 at most."""
     for law in Law:
-        for realizations in (8, 40):
-            found = tally(law, 40, error, stop, realizations, first=1000)
-            assert found.wrong <= 4, (law, realizations)
-            assert found.misfit <= 2, (law, realizations)
+        found = [tally(law, 20, error, stop, realizations, 1000) for realizations in (8, 40)]
+        assert sum(one.wrong for one in found) <= 2, law
+        assert sum(one.misfit for one in found) <= 2, law
 
 
 @pytest.mark.slow

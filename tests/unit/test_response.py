@@ -54,6 +54,9 @@ def test_paramagnets() -> None:
         for period in (PERIOD, 2 * np.pi):
             found = classify_response(*around(curve), period=period, start=2.0)
             assert found.kind == PARAMAGNETIC
+    late = around(lambda t: np.exp(-t / 1.2))
+    assert classify_response(*late, start=8.0).kind == PARAMAGNETIC
+    assert classify_response(*late, start=1.0).kind == Law.EXPONENTIAL
     # With a field ten times as strong a few 1/h are over before the curve has fallen.
     slow = classify_response(*around(lambda t: np.exp(-t / 0.8)), start=0.5, field=10.0)
     assert slow.kind != PARAMAGNETIC

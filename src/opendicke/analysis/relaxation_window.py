@@ -224,6 +224,8 @@ class Observed:
     """Of the mean, (K, K), shrunk."""
     spread: Array
     """Of the mean, (K, K), as it is."""
+    tolerance: float
+    """Standard deviation of what is forgiven."""
 
     @classmethod
     def of(cls, curves: Curves, window: Window, tolerance: float = 0.0) -> Observed:
@@ -239,7 +241,7 @@ class Observed:
         least = (_ROUND_OFF * np.abs(mean).max() + 1e-300) ** 2 + tolerance**2
         shrunk = shrunk + least * np.eye(len(mean))
         members = None if curves.errors is not None else data
-        return cls(mean, members, shrunk, spread)
+        return cls(mean, members, shrunk, spread, tolerance)
 
     @property
     def realizations(self) -> int:
@@ -247,16 +249,20 @@ class Observed:
         return 0 if self.members is None else len(self.members)
 
     def noise(self, count: int, rng: np.random.Generator) -> Array:
-        """Errors of the mean (count, K): resampled members, or Gaussian if there are none."""
+        """Errors of the mean (count, K): resampled members, or Gaussian if there are none.
+
+        And what the tolerance forgives, as parameters are not known better than that.
+        """
+        forgiven = self.tolerance * rng.normal(size=(count, len(self.mean)))
         if self.members is None:
             values, vectors = np.linalg.eigh(self.spread)
             scale = vectors * np.sqrt(np.maximum(values, 0.0))
-            return np.asarray(rng.normal(size=(count, len(values))) @ scale.T)
+            return np.asarray(rng.normal(size=forgiven.shape) @ scale.T + forgiven)
         number = len(self.members)
         picks = rng.multinomial(number, np.full(number, 1 / number), size=count)
-        apart = self.members - self.mean
-        # A resample scatters less than the truth by this factor.
-        return np.asarray(picks @ apart / number * np.sqrt(number / (number - 1)))
+        # A resample scatters less than the truth by the root.
+        drawn = picks @ (self.members - self.mean) / number * np.sqrt(number / (number - 1))
+        return np.asarray(drawn + forgiven)
 
 
 def shrinkage(members: Array) -> tuple[Array, Array]:

@@ -181,14 +181,15 @@ def gap(findings: Findings) -> Outcome:
     square = parameters["strength"] ** 2 / 3
     mean, error = averaged(data["gap"].values / square)
     spins = data.sizes["spin"]
+    expected = 1.5 * (spins - 1) * (spins + 4) / ((spins + 1) * (spins + 2))
     return Outcome(
         judged(1 / 3 < float(mean) < 3),
         f"Value: mean gap of E over g² = g₀²/3, {data.sizes['gap_draw']} draws of {spins} spins. "
-        "The spin of the least |g| is the cheapest to flip, |g| about g₀/(N + 1), against the sum "
-        f"of all |g|, about g₀N/2: 3N/[2(N + 1)] = {1.5 * spins / (spins + 1):.2f}, less what "
-        f"chance adds (expected). 4ηg² = {4 * 0.1 * square:.1f} at Fig. 2(b).",
+        "The spin of the least |g| is the cheapest to flip, against the sum of all other |g|. With "
+        "the mean of least values of uniform draws this is 3(N−1)(N+4)/[2(N+1)(N+2)] (expected), "
+        f"of order 1 for any N at fixed g₀. 4ηg² = {4 * 0.1 * square:.1f} at Fig. 2(b).",
         value=float(mean),
-        expected=1.5 * spins / (spins + 1),
+        expected=expected,
         error=float(error),
     )
 

@@ -8,7 +8,7 @@ from opendicke.model.checks import Array
 from opendicke.papers.catalogue import Findings, Outcome, claim, judged
 from opendicke.papers.fiorelli2020.drawn import averaged
 
-_WIDE = 8.0
+_WIDE = 16.0
 """λ that is large at η = 100 and the paper's field."""
 _GOOD = 0.02
 """Deviation of a probability that one hardly sees in a figure."""
@@ -146,7 +146,7 @@ def fictitious_scale(findings: Findings) -> Outcome:
         judged(spread < 0.005),
         f"Corrected field, two spins, η = {float(data['scale_eta']):g}: largest difference of a "
         f"probability from the rate equation for each λ: {table}. Value and error: "
-        "by how much it changes from λ = 8 on.",
+        "by how much it changes from λ = 16 on.",
         value=spread,
         expected=0.0,
         error=spread,

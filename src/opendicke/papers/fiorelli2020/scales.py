@@ -155,7 +155,7 @@ def _fictitious(points: int, scales: list[float], bounded: list[float]) -> Table
     return PHYSICS | {
         "systems": [[2.0, -1.5], [2.0, -1.5, 2.7]],
         "etas": [10.0, 100.0],
-        "scale": 8.0,
+        "scale": 32.0,
         "scales": scales,
         "points": points,
         "bounded": bounded,

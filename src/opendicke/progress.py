@@ -65,17 +65,23 @@ class Bar:
                 TimeElapsedColumn,
                 TimeRemainingColumn,
             )
+            from rich.table import Column
+
+            def fixed(width: int) -> Column:
+                """What is not squeezed by a long text."""
+                return Column(min_width=width, no_wrap=True)
 
             self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TaskProgressColumn(),
-                TimeElapsedColumn(),
-                TextColumn("left:"),
-                TimeRemainingColumn(),
-                TextColumn("[dim]{task.fields[text]}"),
+                TextColumn("{task.description}", table_column=fixed(min(len(self._title), 24))),
+                BarColumn(bar_width=12, table_column=fixed(12)),
+                TaskProgressColumn(table_column=fixed(4)),
+                TimeElapsedColumn(table_column=fixed(7)),
+                TextColumn("left:", table_column=fixed(5)),
+                TimeRemainingColumn(table_column=fixed(7)),
+                TextColumn("[dim]{task.fields[text]}", table_column=fixed(1)),
                 console=Console(stderr=True),
                 transient=True,
+                speed_estimate_period=300.0,  # parts may take minutes each
             )
             self._bar.start()
             self._task = self._bar.add_task(self._title, total=1.0, text=text)

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
+import sys
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +18,7 @@ import pytest
 import xarray as xr
 
 import opendicke as od
-from opendicke import papers
+from opendicke import papers, progress
 from opendicke.cli import main
 from opendicke.papers import cost, making
 from opendicke.papers.catalogue import CLAIMS, Desk, Figure, Outcome, Paper, Scale, Verdict, claim
@@ -235,6 +239,26 @@ def test_slowness_is_relative_to_the_machine_of_the_figures(
     tries = iter([9.0, 2 * cost._REFERENCE])
     monkeypatch.setattr(cost, "_loop", lambda: next(tries))
     assert cost.slowness() == pytest.approx(2)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_time_left_is_seen_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Share, time and time left are whole, however long the text behind them."""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(progress, "_PATIENCE", 0.0)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.Bar("3/12 fig2_center", enabled=True) as bar:
+        for k in range(1, 4):
+            bar(0.1 * k, "1234 of 12345 cells, 8.09 cells/min, worst error 0.04")
+            time.sleep(0.15)
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    assert re.search(r"3/12 fig2_center \S+ +30% 0:00:\d\d left: 0:00:\d\d 1234 of", shown)
 
 
 def test_claims_are_judged_again_with_the_figures_that_are_there(registered: Path) -> None:

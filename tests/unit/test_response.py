@@ -174,6 +174,32 @@ def test_maps_are_files(tmp_path: Any) -> None:
         assert again["kind"].values.tolist() == found["kind"].values.tolist()
 
 
+def test_runs_without_disorder() -> None:
+    """A mean with errors at each point, or one point without a sweep."""
+    dataset = swept([Law.POWER, Law.EXPONENTIAL])
+    one = dataset.isel(omega=1)
+    assert relaxation_fits(one, **SETTINGS)["verdict"].item() == Law.EXPONENTIAL
+    times = dataset["time"].values
+    single = xr.Dataset(
+        {
+            "sx": ("time", true_curve(Law.EXPONENTIAL, times)),
+            "sx_stderr": ("time", np.full(len(times), 0.002)),
+            "status": ((), np.int8(1)),
+        },
+        {"time": times},
+    )
+    assert response_map(single, start=2.0)["kind"].item() == Law.EXPONENTIAL
+    assert relaxation_fits(single, start=2.0, laws=[Law.EXPONENTIAL])["tau"].sel(
+        law=Law.EXPONENTIAL.value
+    ) == pytest.approx(8.0)
+
+
+def test_a_period_longer_than_the_curve() -> None:
+    """Nothing can be averaged, nothing is claimed."""
+    found = classify_response(*curves(Law.POWER, 0), period=100.0)
+    assert found.kind == UNDECIDED
+
+
 def test_a_point_without_members_is_undecided() -> None:
     """Nothing ended well there."""
     dataset = swept([Law.POWER, Law.POWER])

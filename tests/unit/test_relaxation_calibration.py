@@ -73,7 +73,7 @@ def test_short_noisy_curves_are_not() -> None:
 @pytest.mark.parametrize("law", list(Law))
 def test_right_where_it_can_be_known(law: Law, realizations: int) -> None:
     """In 95 of 100 curves; and the intervals hold the truth in 90 to 99 of 100, within chance."""
-    count = 200
+    count = 100
     found = tally(law, count, error=0.002, stop=40.0, realizations=realizations)
     assert found.right >= 0.95 * count
     assert found.wrong <= 0.01 * count

@@ -99,12 +99,12 @@ def test_interval_of_the_time_holds_it() -> None:
     """In 90 to 99 of 100 curves, within chance, also from few members."""
     for realizations in (10, 40):
         held = claimed = 0
-        for seed in range(100):
+        for seed in range(50):
             given = broken(seed, 12.0, realizations=realizations)
             found = crossover(*given, period=PERIOD, start=2.0, resamples=100)
             claimed += found.verdict == CROSSOVER
             held += found.interval[0] <= 12.0 <= found.interval[1]
-        assert claimed >= 90
+        assert claimed >= 45
         assert 0.86 * claimed <= held
 
 

@@ -92,7 +92,8 @@ def crossover(
 
     There is a crossover if the two laws describe the curve (p ≥ 0.001), if no single law comes
     within 8 of their AICc, if chance improves the best single law that much in less than 1 % of
-    resamples, and if the interval of t_c stays within the search. Otherwise "cannot tell".
+    resamples, and if the interval of t_c stays within the search. If neither one law nor these
+    two describe the curve, "none of these". Otherwise "cannot tell".
 
     Parameters
     ----------

@@ -254,8 +254,8 @@ def paper(
         for known in known_papers():
             _say(f"{known}  {find_paper(known).title}")
             for item in find_paper(known).figures:
-                _say(f"  {item.name:<8} {item.title}")
-            _say(f"  {CLAIMS:<8} What the paper says, put to the test")
+                _say(f"  {item.name:<12} {item.title}")
+            _say(f"  {CLAIMS:<12} What the paper says, put to the test")
         return
     chosen = find_paper(name)
     size = chosen.scale(scale or "paper")
@@ -277,7 +277,7 @@ def paper(
     with _interruptible():
         for made in workshop.make(names):
             verb = "was already complete in" if made.reused else "saved in"
-            _say(f"{made.name:<8} {verb} {made.store} (.nc, .csv); shown in {made.shown}")
+            _say(f"{made.name:<12} {verb} {made.store} (.nc, .csv); shown in {made.shown}")
             if made.text:
                 _say(made.text)
             for note in made.notes:

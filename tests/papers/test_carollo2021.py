@@ -297,7 +297,7 @@ def test_misspelt_names(
 def test_papers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["paper"]) == 0
     out = capsys.readouterr().out
-    assert known_papers() == ("carollo2021", "fiorelli2020")
+    assert {"carollo2021", "fiorelli2020"} <= set(known_papers())
     for name in ("carollo2021", *FIGURES, "claims"):
         assert re.search(rf"^ *{name} ", out, re.MULTILINE), name
 

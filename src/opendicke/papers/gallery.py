@@ -115,5 +115,7 @@ def publish(results: Path, pages: Path, experiments: Sequence[str] = ()) -> list
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: python -m opendicke.papers.gallery RESULTS PAGES [NAME …]")
     for written in publish(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]):
         print(written)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _HOME = {
     "carollo2021": "opendicke.papers.carollo2021",
     "fiorelli2020": "opendicke.papers.fiorelli2020",
+    "kelly2021": "opendicke.papers.kelly2021",
 }
 
 

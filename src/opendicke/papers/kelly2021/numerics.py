@@ -1,0 +1,44 @@
+"""What the time step does to the means that the figures show."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from opendicke.papers.catalogue import Desk, Scale
+from opendicke.papers.kelly2021.ensembles import DeskPart, coordinates, experiment, label, step_of
+
+
+def make_steps(scale: Scale, desk: Desk) -> xr.Dataset:
+    """The hardest ensembles of all figures at their step and at half of it, same samples.
+
+    Returns
+    -------
+    xarray.Dataset
+        Along `curve` and time: `apart` (mean over realizations of sx at the step less that at half
+        the step) and `apart_stderr`, from the scatter of this difference over realizations.
+    """
+    parameters = scale.parameters["steps"]
+    points = parameters["points"]
+    found = []
+    for number, point in enumerate(points):
+        part = DeskPart(desk, number / len(points), (number + 1) / len(points))
+        step = step_of(point["sigma"])
+        pair = [
+            part.run(
+                f"steps_{label(point)}_{name}", experiment(parameters, point, step / divisor), share
+            )["sx"]
+            for name, divisor, share in (("whole", 1, (0.0, 0.35)), ("half", 2, (0.35, 1.0)))
+        ]
+        apart = (pair[0] - pair[1]).drop_attrs()
+        count = apart.sizes["realization"]
+        found.append(
+            xr.Dataset(
+                {
+                    "apart": apart.mean("realization"),
+                    "apart_stderr": apart.std("realization", ddof=1) / np.sqrt(count),
+                    "step": ((), step, {"units": "1/h"}),
+                }
+            )
+        )
+    return xr.concat(found, "curve").assign_coords(coordinates(parameters["total"], points))

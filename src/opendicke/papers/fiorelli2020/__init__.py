@@ -20,6 +20,20 @@ _FIGURES = (
     ("crowd", "Cooling of many spins", "crowd"),
     ("jumps", "Jumps of energy in both regimes", "jumps"),
 )
+# Seconds at the scales smoke and paper, see `cost.slowness`.
+_SECONDS = {
+    "fig2a": (5, 52),
+    "fig2a_inset": (26, 350),
+    "fig2b": (3, 66),
+    "fig2c": (1, 5),
+    "fig2d": (1, 10),
+    "fig2e": (1, 10),
+    "fig3": (1, 50),
+    "appendix": (1, 1),
+    "ising": (7, 15),
+    "crowd": (5, 525),
+    "jumps": (1, 10),
+}
 
 PAPER = Paper(
     name="fiorelli2020",
@@ -36,8 +50,10 @@ PAPER = Paper(
             title,
             make=later(f"{_ROOM}.{module}", f"make_{name}"),
             draw=later(f"{_ROOM}.figures", f"draw_{name}"),
+            seconds=dict(zip(("smoke", "paper"), _SECONDS[name], strict=True)),
         )
         for name, title, module in _FIGURES
     ),
     claims=later(f"{_ROOM}.claims", "claims"),
+    seconds={"smoke": 1, "paper": 1},
 )

@@ -18,14 +18,7 @@ from opendicke.experiment.experiment import Experiment
 from opendicke.experiment.identity import describe_experiment
 from opendicke.experiment.plan import Place, Plan
 from opendicke.experiment.rounds import Extents, Judged, next_extents, worst_error
-from opendicke.experiment.solving_cells import (
-    Group,
-    Job,
-    is_unfinished,
-    not_gone_on,
-    solve_groups,
-    times_done,
-)
+from opendicke.experiment.solving_cells import Group, Job, solve_groups, times_done
 from opendicke.measure.observables import find_observables
 from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import AbstractMethod
@@ -152,7 +145,13 @@ class Campaign:
             if isinstance(answer, Failure):
                 frames = [self._failed(place, begun, answer.message) for place in group.cells]
             else:
-                frames = self._frames(group.cells, unpacked(answer, self._asked))
+                raws = unpacked(answer, self._asked)
+                frames = [
+                    self._failed(place, begun, raw.message)
+                    if begun[place] and raw.status in (Status.FAILED, Status.REFUSED)
+                    else self._frame(place, raw)
+                    for place, raw in zip(group.cells, raws, strict=True)
+                ]
             self._sink.put(group.cells, frames)
             done += len(frames)
             failed += sum(frame["status"] != Status.OK for frame in frames)
@@ -163,9 +162,10 @@ class Campaign:
     def _failed(self, place: Place, begun: Array, message: str) -> Frame:
         """A cell without an answer; what there was of it before stays."""
         if not begun[place]:
-            return self._frames([place], [Raw({}, Status.FAILED, message)])[0]
+            return self._frame(place, Raw({}, Status.FAILED, message))
         frame = dict(self._sink.frames([place])[0])
-        record = json.loads(str(frame[RECORD])) | {"message": not_gone_on(message)}
+        message = f"it could not be gone on with ({message})"
+        record = json.loads(str(frame[RECORD])) | {"message": message}
         if ASKED_STDERR in frame:
             frame[ASKED_STDERR] = _UNSETTLED
         return {**frame, "status": int(Status.NOT_CONVERGED), RECORD: as_json(record)}
@@ -177,22 +177,18 @@ class Campaign:
             method = self.plan.point(place).method
         return target_of(method)
 
-    def _frames(self, cells: Sequence[Place], raws: Sequence[Raw]) -> list[Frame]:
-        """Answers as variables, those included that the sink has not seen yet."""
-        frames = []
-        for place, raw in zip(cells, raws, strict=True):
-            frame, extra = frame_of(raw)
-            if self.plan.experiment.method.continues:
-                frame[TIMES_DONE] = times_done(raw)
-                extra[TIMES_DONE] = TIMES_VARIABLE
-            elif self.plan.experiment.method.stochastic:
-                frame[ASKED_STDERR] = _UNSETTLED if is_unfinished(raw) else self._target(place)
-                extra[ASKED_STDERR] = ASKED_VARIABLE
-            for name, variable in extra.items():
-                self._sink.declare(name, variable)
-            known = self._sink.layout.variables
-            frames.append({k: v for k, v in frame.items() if k in known or k == "status"})
-        return frames
+    def _frame(self, place: Place, raw: Raw) -> Frame:
+        """An answer as variables, those included that the sink has not seen yet."""
+        frame, extra = frame_of(raw)
+        method = self.plan.experiment.method
+        if method.continues:
+            frame[TIMES_DONE], extra[TIMES_DONE] = times_done(raw), TIMES_VARIABLE
+        elif method.stochastic:
+            frame[ASKED_STDERR], extra[ASKED_STDERR] = self._target(place), ASKED_VARIABLE
+        for name, variable in extra.items():
+            self._sink.declare(name, variable)
+        known = self._sink.layout.variables
+        return {name: value for name, value in frame.items() if name in known or name == "status"}
 
     def _extend(self, wanted: Extents, tally: Tally) -> None:
         """The next round: more realizations or more trajectories."""

@@ -131,7 +131,7 @@ def _solved(
         return _run(method, members, times, asked, report)
     except Exception as error:
         if len(members) == 1:
-            return [_failed(error, members[0].before)]
+            return [_failed(error)]
     raws = []
     for number, member in enumerate(members):
 
@@ -141,7 +141,7 @@ def _solved(
         try:
             raws += _run(method, [member], times, asked, share)
         except Exception as error:
-            raws.append(_failed(error, member.before))
+            raws.append(_failed(error))
     return raws
 
 
@@ -222,23 +222,6 @@ def _later(
     return raws
 
 
-def _failed(error: Exception, before: Raw | None = None) -> Raw:
-    """What an error leaves: nothing, or what there was before."""
+def _failed(error: Exception) -> Raw:
     text = " ".join(str(error).split())
-    message = f"{type(error).__name__}: {text}".rstrip(".: ")
-    if before is None:
-        return Raw({}, Status.FAILED, message)
-    return replace(before, status=Status.NOT_CONVERGED, message=not_gone_on(message))
-
-
-_NOT_GONE_ON = "it could not be gone on with"
-
-
-def not_gone_on(message: str) -> str:
-    """Why a member has less than was asked."""
-    return f"{_NOT_GONE_ON} ({message})"
-
-
-def is_unfinished(raw: Raw) -> bool:
-    """Whether a member has less than was asked because going on with it failed."""
-    return raw.message.startswith(_NOT_GONE_ON)
+    return Raw({}, Status.FAILED, f"{type(error).__name__}: {text}".rstrip(".: "))

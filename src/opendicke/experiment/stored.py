@@ -91,8 +91,9 @@ def run_stored(
         with store:
             try:
                 _interruptible(campaign, path)
-            finally:
+            except BaseException:
                 done = campaign.done
+                raise
     except BaseException:
         if done == 0:  # nothing is lost with it
             place.remove(path)
@@ -197,21 +198,16 @@ def stored_experiment(path: Path) -> Experiment:
 def blank_layout(plan: Plan, found: Survey) -> Layout:
     """The layout of an ensemble whose first realizations have been surveyed."""
     experiment = plan.experiment
-    provenance = provenance_of(
-        {},
-        device=experiment.method.device(),
-        seed=experiment.seed,
-        seconds=0.0,
-    )
+    device, seed = experiment.method.device(), experiment.seed
+    provenance = provenance_of({}, device=device, seed=seed, seconds=0.0)
     try:
         text = experiment.to_toml()
     except InputError:  # made in Python from what no file can hold
         text = ""
-    del provenance["experiment"]  # which the plan describes
     attributes = {
         "format": FORMAT,
         **{k: v if isinstance(v, (str, int, float)) else as_json(v) for k, v in provenance.items()},
-        **plan_attributes(plan),
+        **plan_attributes(plan),  # the experiment among them
         "identity": identity(experiment),
         "essence": as_json(essence(experiment)),
         "experiment_file": text,

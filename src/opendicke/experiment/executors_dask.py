@@ -121,7 +121,9 @@ def connect(address: str) -> DaskCluster:
     for name in ("distributed", *_loggers("distributed")):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # errors become sentences here
     try:
-        distributed.comm.parse_host_port(distributed.comm.parse_address(address)[1], 0)
+        host, port = distributed.comm.parse_host_port(distributed.comm.parse_address(address)[1], 0)
+        if not host or not port:  # whom the client would look for, it says late and variously
+            raise ValueError("it has no host" if not host else "it has no port")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # `_Run` compares the versions that matter
             client = distributed.Client(address, timeout=_PATIENCE, set_as_default=False)

@@ -119,12 +119,12 @@ def _deviations(axes: Any, dataset: xr.Dataset) -> None:
             mew=0.7,
             label=label,
         )
-    for color, group, label in (
-        (COLORS[0], "same", "g = (3, g$_2$)"),
-        (COLORS[1], "opposite", "g = (2, −g$_2$)"),
+    for color, look, group, label in (
+        (COLORS[0], "o-", "same", "g = (3, g$_2$)"),
+        (COLORS[1], "s-.", "opposite", "g = (2, −g$_2$)"),
     ):
         family = dataset.isel(pair=_of(dataset, group)).sortby("ratio")
-        axes.plot(family["ratio"], family["deviation"], "o-", color=color, ms=4, label=label)
+        axes.plot(family["ratio"], family["deviation"], look, color=color, ms=4, label=label)
     shown = dataset.isel(pair=_of(dataset, "shown"))
     axes.plot(shown["ratio"], shown["deviation"], "D", color=COLORS[2], ms=5.5, label="(a) … (d)")
     for letter, ratio, deviation in zip(

@@ -70,7 +70,6 @@ SLOW = (
     "test_python_blocks_run_and_print_what_is_shown[docs/phase_diagrams.md]",
     "test_python_blocks_run_and_print_what_is_shown[docs/truncated_wigner.md]",
     "test_opendicke_lines_work[docs/start.md]",
-    "test_opendicke_lines_work[docs/fiorelli2020.md]",
     "test_truncated_wigner.py::test_reduced_is_full[groups]",
     "test_truncated_wigner.py::test_modes_seen_from_the_spins[frequencies1]",
     "test_truncated_wigner.py::test_errors_fall_as_the_root_of_the_number",

@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from opendicke.analysis.ensemble import disorder_distribution, ensemble_statistics
+    from opendicke.analysis.relaxation import Fit, Relaxation, fit_relaxation
+    from opendicke.analysis.relaxation_crossover import Crossover, crossover
+    from opendicke.analysis.relaxation_frequency import Frequency, locked_frequency
+    from opendicke.analysis.relaxation_laws import Law
+    from opendicke.analysis.relaxation_map import relaxation_fits
+    from opendicke.analysis.relaxation_window import period_average
+    from opendicke.analysis.response import Response, classify_response, response_map
     from opendicke.analysis.self_averaging import self_averaging
     from opendicke.comparing import compare
     from opendicke.errors import InputError, StoreError, ValidityError, ValidityWarning
@@ -64,8 +71,15 @@ if TYPE_CHECKING:
     from opendicke.physics.coherence import coherence
     from opendicke.physics.coherence_times import coherence_rates, coherence_times, pair_decays
     from opendicke.physics.configuration_rates import configuration_rates, flip_rate
+    from opendicke.physics.coupled_paramagnet import CoupledParamagnet, coupled_paramagnet
     from opendicke.physics.flip_rates import flip_rates
     from opendicke.physics.motion import Motion
+    from opendicke.physics.paramagnet import (
+        classical_paramagnet_polarization,
+        classical_paramagnet_temperature,
+        paramagnet_polarization,
+        paramagnet_temperature,
+    )
     from opendicke.physics.rate_limits import (
         Dephasing,
         crossing,
@@ -91,6 +105,20 @@ if TYPE_CHECKING:
     )
     from opendicke.physics.stationary import StationaryState, retrieval_state
     from opendicke.physics.theorem import TheoremConstants, theorem_constants
+    from opendicke.physics.thermodynamics import (
+        IMPLIED_ALPHA,
+        STATED_ALPHA,
+        GlassWindow,
+        critical_alpha,
+        glass_temperature,
+        glass_window,
+        hopfield_energy,
+        hopfield_temperature_scale,
+        initial_temperature,
+        printed_glass_temperature,
+        printed_initial_temperature,
+    )
+    from opendicke.physics.timescales import PhotonTime, perturbative_time, photon_time
     from opendicke.physics.windows import (
         IntermediateRegime,
         KeptPatterns,
@@ -110,15 +138,21 @@ __version__ = _version("opendicke")
 _HOME = {
     "Binary": "model.couplings",
     "CorrelationTerm": "measure.terms",
+    "CoupledParamagnet": "physics.coupled_paramagnet",
+    "Crossover": "analysis.relaxation_crossover",
     "Dephasing": "physics.rate_limits",
     "DickeModel": "model.dicke",
     "Discrete": "model.couplings",
     "Ensemble": "model.ensemble",
     "EntropyTerm": "measure.terms",
     "Experiment": "experiment.experiment",
+    "Fit": "analysis.relaxation",
     "Fixed": "model.couplings",
+    "Frequency": "analysis.relaxation_frequency",
     "Gaussian": "model.couplings",
+    "GlassWindow": "physics.thermodynamics",
     "GroundStates": "model.ground_states",
+    "IMPLIED_ALPHA": "physics.thermodynamics",
     "InputError": "errors",
     "InteractionTerm": "measure.terms",
     "IntermediateRegime": "physics.windows",
@@ -128,12 +162,14 @@ _HOME = {
     "JointMoments": "measure.moments",
     "KeptPatterns": "physics.windows",
     "KineticMonteCarlo": "methods.kinetic_monte_carlo",
+    "Law": "analysis.relaxation_laws",
     "Lindblad": "methods.lindblad",
     "MeanField": "methods.mean_field",
     "Moments": "measure.moments",
     "Motion": "physics.motion",
     "PhotonPairTerm": "measure.terms",
     "PhotonTerm": "measure.terms",
+    "PhotonTime": "physics.timescales",
     "ProbabilityTerm": "measure.terms",
     "Problem": "model.reduce",
     "ProductState": "model.state",
@@ -141,6 +177,9 @@ _HOME = {
     "QuantumJumps": "methods.quantum_jumps",
     "RandomDicke": "model.disorder",
     "RateEquation": "methods.rate_equation",
+    "Relaxation": "analysis.relaxation",
+    "Response": "analysis.response",
+    "STATED_ALPHA": "physics.thermodynamics",
     "Spectrum": "physics.stability",
     "SpinPairTerm": "measure.terms",
     "SpinTerm": "measure.terms",
@@ -154,6 +193,9 @@ _HOME = {
     "ValidityWarning": "errors",
     "assess": "solving",
     "balance_residual": "physics.balance",
+    "classical_paramagnet_polarization": "physics.paramagnet",
+    "classical_paramagnet_temperature": "physics.paramagnet",
+    "classify_response": "analysis.response",
     "coherence": "physics.coherence",
     "coherence_rates": "physics.coherence_times",
     "coherence_times": "physics.coherence_times",
@@ -162,9 +204,12 @@ _HOME = {
     "configuration_index": "model.configurations",
     "configuration_rates": "physics.configuration_rates",
     "configurations": "model.configurations",
+    "coupled_paramagnet": "physics.coupled_paramagnet",
+    "critical_alpha": "physics.thermodynamics",
     "critical_coupling": "physics.retrieval",
     "crossing": "physics.rate_limits",
     "crossing_estimate": "physics.rate_limits",
+    "crossover": "analysis.relaxation_crossover",
     "dephasing_model": "physics.rate_limits",
     "disorder_distribution": "analysis.ensemble",
     "eliminate": "model.ising",
@@ -173,10 +218,16 @@ _HOME = {
     "entropy_production": "physics.balance",
     "estimate": "experiment.run",
     "find_observables": "measure.observables",
+    "fit_relaxation": "analysis.relaxation",
     "flip_rate": "physics.configuration_rates",
     "flip_rates": "physics.flip_rates",
     "gaussian_rates": "physics.rate_limits",
+    "glass_temperature": "physics.thermodynamics",
+    "glass_window": "physics.thermodynamics",
     "ground_states": "model.ground_states",
+    "hopfield_energy": "physics.thermodynamics",
+    "hopfield_temperature_scale": "physics.thermodynamics",
+    "initial_temperature": "physics.thermodynamics",
     "instability_windows": "physics.windows",
     "intermediate_regime": "physics.windows",
     "inverse_temperature": "physics.rate_limits",
@@ -186,13 +237,23 @@ _HOME = {
     "known_observables": "measure.observables",
     "kolmogorov_ratio": "physics.balance",
     "load": "results.store",
+    "locked_frequency": "analysis.relaxation_frequency",
     "lorentzian_rates": "physics.rate_limits",
     "model_energies": "model.configurations",
     "observable": "measure.observables",
     "pair_decays": "physics.coherence_times",
+    "paramagnet_polarization": "physics.paramagnet",
+    "paramagnet_temperature": "physics.paramagnet",
+    "period_average": "analysis.relaxation_window",
+    "perturbative_time": "physics.timescales",
     "phase_diagram": "experiment.phase_diagram",
+    "photon_time": "physics.timescales",
     "power_law_rates": "physics.rate_limits",
+    "printed_glass_temperature": "physics.thermodynamics",
+    "printed_initial_temperature": "physics.thermodynamics",
     "reduce": "model.reduce",
+    "relaxation_fits": "analysis.relaxation_map",
+    "response_map": "analysis.response",
     "resume": "experiment.run",
     "retrieval_growth": "physics.windows",
     "retrieval_occupation": "physics.retrieval",

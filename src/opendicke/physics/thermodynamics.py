@@ -44,7 +44,7 @@ def hopfield_temperature_scale(sigma: object, alpha: object) -> Array:
 
     .. math::
         J = \sigma^2\frac{N_s}{N_t} = \frac{\sigma^2}{1+\alpha}, \qquad
-        H = -\frac{J}{2N_s}\sum_\lambda\Big(\sum_j\xi_{j\lambda}Z_j\Big)^2
+        H = -\frac{J}{2N_s}\sum_\lambda\left(\sum_j\xi_{j\lambda}Z_j\right)^2
 
     with Gaussian ξ of unit variance.
 

@@ -110,6 +110,16 @@ def spread_times(axes: Any, times: Any) -> None:
         axes.set_xscale("symlog", linthresh=float(steps[0]))
 
 
+def plain_ticks(*axes: Any) -> None:
+    """Logarithmic `Axis` objects of few decades, marked at 1, 2 and 5 by plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis in axes:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
 def check_figure_path(path: str | Path) -> Path:
     """A path that a figure can be saved to."""
     path = Path(path)

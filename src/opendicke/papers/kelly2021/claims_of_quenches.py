@@ -89,7 +89,7 @@ def tau_frequency(findings: Findings) -> Outcome:
 
 @claim(
     "displaced_energy",
-    "The displacement 2N_s/√(N_tω/h) is a quench of the system at a given energy per spin.",
+    "The composite quench displaces all photons by ⟨a⟩ = 2N_s/√(N_tω/h), whatever the size.",
     "p. 4",
 )
 def displaced_energy(findings: Findings) -> Outcome:

@@ -221,7 +221,6 @@ def frozen_until(findings: Findings) -> Outcome:
     half = np.array(
         [c.times[(c.mean < 0.5).argmax()] if (c.mean < 0.5).any() else np.nan for c in curves]
     )
-    slope = exponent(sigma, half)
     return Outcome(
         judged(bool((left > 0.75).all())),
         f"At t_h = {numbers(limit)} the magnetisation is {numbers(left)} for σ = {numbers(sigma)} "
@@ -229,7 +228,6 @@ def frozen_until(findings: Findings) -> Outcome:
         "is an order of magnitude, and counts the field that a spin makes itself (errata).",
         value=float(left.min()),
         expected=1.0,
-        error=abs(slope - 2) if math.isfinite(slope) else None,
     )
 
 

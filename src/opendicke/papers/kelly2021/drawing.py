@@ -78,13 +78,15 @@ def window_of(dataset: xr.Dataset, number: int) -> tuple[float, float]:
     return float(ends[0].values[number]), float(ends[1].values[number])
 
 
-def legend_below(figure: Any, axes: Any, columns: int, title: str | None = None) -> None:
+def legend_below(figure: Any, axes: Any, columns: int) -> None:
     """One legend for all panels, under them."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=columns, fontsize=8, title=title,
-        title_fontsize=8,
-    )  # fmt: skip
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
+
+
+def legend_under(axes: Any, columns: int = 2) -> None:
+    """The legend of one panel, under its axis, where no curve is."""
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=columns, fontsize=8)
 
 
 def named(dataset: xr.Dataset, symbols: Sequence[tuple[str, str]], number: int) -> str:

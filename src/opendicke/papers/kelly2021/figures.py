@@ -26,7 +26,7 @@ from opendicke.papers.kelly2021.more_figures import (
     draw_self_term,
     draw_steps,
 )
-from opendicke.plots.style import style
+from opendicke.plots.style import plain_ticks, style
 
 __all__ = [
     "draw_displaced",
@@ -80,6 +80,7 @@ def draw_displaced(dataset: xr.Dataset) -> Any:
             curve = above_errors(mean_curve(dataset, number))
             plot_curve(left, curve, label=named(dataset, symbols, number), **look)
         left.set_yscale("log")
+        plain_ticks(left.yaxis)
         left.set_xlabel("time ht")
         left.set_ylabel(_AVERAGED)
         legend_below(figure, left, 3)
@@ -102,6 +103,7 @@ def _times(axes: Any, dataset: xr.Dataset) -> None:
     axes.set_xscale("log")
     if np.isfinite(fits["law_tau"]).any():  # a logarithmic axis of nothing cannot be drawn
         axes.set_yscale("log")
+    plain_ticks(*_logarithmic(axes))
     axes.set_xlabel("frequency ω/h")
     axes.set_ylabel("time hτ of the exponential")
     axes.legend(fontsize=8)
@@ -125,6 +127,7 @@ def draw_loss(dataset: xr.Dataset) -> Any:
             axes.set_xscale("log")
             if frequency != order[0]:
                 axes.set_yscale("log")
+            plain_ticks(*_logarithmic(axes))
             axes.set_xlabel("time ht")
             axes.set_ylabel(_AVERAGED)
             axes.legend(fontsize=8)
@@ -180,6 +183,7 @@ def _relaxing(
                 _marks(axes, dataset, number, look["color"])
             axes.set_xscale(across)
             axes.set_yscale(along)
+            plain_ticks(*_logarithmic(axes))
             axes.set_xlabel("time ht")
             axes.set_ylabel(_AVERAGED)
         for number in range(dataset.sizes["curve"]):
@@ -189,6 +193,10 @@ def _relaxing(
         panels[0].plot([], [], "x", color="0.3", label="t$_ω$ (Eq. 7), bounds")
         legend_below(figure, panels[0], 3)
     return figure
+
+
+def _logarithmic(axes: Any) -> list[Any]:
+    return [axis for axis in (axes.xaxis, axes.yaxis) if axis.get_scale() == "log"]
 
 
 def _law(axes: Any, dataset: xr.Dataset, number: int, law: Law) -> None:

@@ -53,8 +53,10 @@ def members(dataset: xr.Dataset, number: int, name: str = "sx") -> Array:
     return np.asarray(one.transpose("realization", "time").values)
 
 
-def law_between(dataset: xr.Dataset, number: int, first: float, last: float) -> Relaxation:
-    """The law of a curve inside a window of one's choice."""
+def law_between(
+    dataset: xr.Dataset, number: int, first: float, last: float, tolerance: float = TOLERANCE
+) -> Relaxation:
+    """The law of a curve inside a window of one's choice, deviations below `tolerance` forgiven."""
     period = float(dataset["period"][number])
     inside = dataset["time"].values <= last + period / 2
     return fit_relaxation(
@@ -62,7 +64,7 @@ def law_between(dataset: xr.Dataset, number: int, first: float, last: float) -> 
         members(dataset, number)[:, inside],
         period=period if period < last else None,
         start=first,
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from opendicke.analysis.response import KINDS
-from opendicke.plots.style import style
+from opendicke.plots.style import plain_ticks, style
 
 _HATCHES = ("", "//", "\\\\", "xx", "..", "", "++", "")
 
@@ -61,6 +61,7 @@ def _map(dataset: xr.Dataset, across: tuple[str, str], along: tuple[str, str]) -
         for axes, title in ((left, "response of σ$^x$"), (right, "where σ$^z$ is late")):
             axes.set_xscale("log")
             axes.set_yscale("log")
+            plain_ticks(axes.xaxis, axes.yaxis)
             axes.set_xlim(edges[0][0], edges[0][-1])
             axes.set_ylim(edges[1][0], edges[1][-1])
             axes.set_xlabel(across[1])

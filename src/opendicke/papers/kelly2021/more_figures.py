@@ -10,13 +10,13 @@ import xarray as xr
 from opendicke.measure.nested import nested_error
 from opendicke.papers.kelly2021.drawing import (
     Curve,
-    legend_below,
+    legend_under,
     looks,
     mean_curve,
     named,
     plot_curve,
 )
-from opendicke.plots.style import band, line_style, style
+from opendicke.plots.style import band, line_style, plain_ticks, style
 
 _X = "mean σ$^x$ of the spins"
 
@@ -33,7 +33,7 @@ def draw_paramagnet(dataset: xr.Dataset) -> Any:
             plot_curve(left, curve, label=named(dataset, (("frequency", "ω"),), number), **look)
         left.set_xlabel("time ht")
         left.set_ylabel("mean σ$^z$, averaged over 2π/ω")
-        legend_below(figure, left, dataset.sizes["curve"])
+        legend_under(left, 4)
         frequency = dataset["frequency"].values
         right.errorbar(
             frequency, dataset["late"], dataset["late_stderr"], fmt="ko", ms=4.5,
@@ -49,9 +49,10 @@ def draw_paramagnet(dataset: xr.Dataset) -> Any:
         for number, (name, label) in enumerate(thermal):
             right.plot(frequency, dataset[name], **line_style(number), label=label)
         right.set_xscale("log")
+        plain_ticks(right.xaxis)
         right.set_xlabel("frequency ω/h")
         right.set_ylabel("mean σ$^z$ of the spins")
-        right.legend(fontsize=8)
+        legend_under(right)
     return figure
 
 
@@ -77,9 +78,10 @@ def draw_elimination(dataset: xr.Dataset) -> Any:
         left.plot(frequency, 0.5 * guide**-2.0, color="0.6", lw=0.9, label="∝ 1/ω²")
         left.set_xscale("log")
         left.set_yscale("log")
+        plain_ticks(left.xaxis)
         left.set_xlabel("frequency ω/h")
         left.set_ylabel("root mean square / that of the first term")
-        left.legend(fontsize=7.5)
+        legend_under(left)
         for number, look in enumerate(looks(dataset.sizes["curve"])):
             curve = mean_curve(dataset, number)
             plot_curve(right, curve, label=named(dataset, (("frequency", "ω"),), number), **look)
@@ -88,7 +90,7 @@ def draw_elimination(dataset: xr.Dataset) -> Any:
         )
         right.set_xlabel("time ht")
         right.set_ylabel("mean σ$^x$, averaged over 2π/ω")
-        right.legend(fontsize=8)
+        legend_under(right, 3)
     return figure
 
 

@@ -1,6 +1,7 @@
 # Every target sets up .venv by itself, from the exact versions in requirements.lock.
 PYTHON ?= python3
 BIN := .venv/bin
+WORKERS ?= 2
 READY := .venv/.ready
 
 .PHONY: help run test test-all check bench figures docs clean
@@ -47,7 +48,7 @@ figures: $(READY)
 	$(BIN)/opendicke run examples/cooling.toml --overwrite
 	$(BIN)/opendicke run examples/memory.toml --overwrite
 	for name in $$($(BIN)/python -c 'from opendicke.papers import known_papers as k; print(*k())'); do \
-		$(BIN)/opendicke paper $$name || exit; done
+		$(BIN)/opendicke paper $$name --workers $(WORKERS) || exit; done
 	$(BIN)/python -m opendicke.papers.gallery results docs retrieval cooling memory
 
 docs: $(READY)

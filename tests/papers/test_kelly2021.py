@@ -106,7 +106,7 @@ def test_couplings_and_start() -> None:
         model, start(point, 1000), [0.0], od.TruncatedWigner(400, step=0.1), ["sx", "photons"],
         validity="ignore",
     )  # fmt: skip
-    assert float(ds.sx[0]) == 1.0
+    assert float(ds.sx[0]) == pytest.approx(1.0, abs=1e-12)
     photons = 909 * 0.91**2
     assert abs(float(ds.photons[0]) - photons) < 4 * float(ds.photons_stderr[0])
 
@@ -150,7 +150,7 @@ def test_every_figure(made: Path, data: Callable[[str], xr.Dataset], name: str) 
     assert (pixels.max(axis=2) < 200).sum() > 1000
     assert {path.suffix for path in made.glob(f"{name}.*")} == {".zarr", ".png", ".nc", ".csv"}
     if "sx_stderr" in dataset and "curve" in dataset.dims:
-        np.testing.assert_array_equal(dataset["sx"].sel(time=0.0), 1.0)
+        np.testing.assert_allclose(dataset["sx"].sel(time=0.0), 1.0, atol=1e-12)
         assert (dataset["status"] == 1).all()
 
 
@@ -278,7 +278,7 @@ def curve_of(values: Callable[[np.ndarray], np.ndarray]) -> Curve:
 def test_straight_over_the_logarithm() -> None:
     """A − b ln t up to t = 8 and flat from there: as long as that, and left there."""
     curve = curve_of(lambda t: 0.8 - 0.2 * np.log(np.minimum(t, 8.0)))
-    first, last = looking.straight_factor(curve, 1e-6)
+    first, last = looking.straight_factor(curve, 1e-3)
     assert first == pytest.approx(0.5, rel=0.05)
     assert last == pytest.approx(8.0, rel=0.06)
     # 0.2 ln(t/8) = 0.01 at t = 8 e^0.05.

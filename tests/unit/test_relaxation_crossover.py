@@ -155,6 +155,33 @@ def test_frequency_of_a_mean_with_errors() -> None:
     assert abs(found.value - 4.0) < 4 * found.stderr < 0.05
 
 
+@pytest.mark.parametrize(
+    ("slowest", "fastest"),
+    [(2.5, 6.0), (2.1, 2.4), (2.05, 6.0), (0.7, 1.9), (0.7, 1.99), (3.0, 12.0), (0.7, 1.5)],
+)
+def test_an_oscillation_outside_the_range(slowest: float, fastest: float) -> None:
+    """Its foot at the end of the range is not taken for a frequency, however small errors are."""
+    times = np.linspace(0.0, 40.0, 401)
+    rng = np.random.default_rng(2)
+    for error in (1e-5, 1e-3):
+        curve = np.exp(-times / 20) * (1 + 0.1 * np.cos(2.0 * times))
+        mean = curve + error * rng.normal(size=len(times))
+        errors = np.full(len(times), error)
+        assert locked_frequency(times, mean, errors, slowest=slowest, fastest=fastest) is None
+        found = locked_frequency(times, mean, errors, slowest=1.5, fastest=2.5)
+        assert found is not None
+        assert found.value == pytest.approx(2.0, abs=0.01)
+
+
+def test_the_search_ends_where_it_is_told() -> None:
+    """A true frequency just beyond the end, within a step of the grid, is not reached."""
+    times, members = curves(Law.POWER, 0)
+    for fastest in (FREQUENCY - 0.005, FREQUENCY + 0.2):
+        found = locked_frequency(times, members, start=2.0, slowest=3.0, fastest=fastest)
+        assert found is None or found.value <= fastest
+    assert found is not None
+
+
 def test_bad_ranges() -> None:
     """One sentence each."""
     times, members = curves(Law.POWER, 0)

@@ -62,6 +62,44 @@ def test_paramagnets() -> None:
     assert slow.kind != PARAMAGNETIC
 
 
+def test_zero_has_two_sides() -> None:
+    """An undershoot that stays, however early it begins, is not zero, nor is the way through it."""
+    times, members = around(lambda t: 1.2 * np.exp(-t) - 0.2 * (1 - np.exp(-t)))
+    found = classify_response(times, members, start=2.0)
+    assert found.probabilities[PARAMAGNETIC] == 0
+    back = around(lambda t: 1.2 * np.exp(-t / 0.5) - 0.2 * t * np.exp(-t / 0.7))
+    assert classify_response(*back, start=2.0).kind == PARAMAGNETIC
+
+
+@pytest.mark.parametrize("omega", [0.3, 0.9, 2.0, FREQUENCY])
+def test_an_oscillation_through_zero_is_no_paramagnet(omega: float) -> None:
+    """Not averaged away it passes zero, often just at a time and even at the deadline."""
+    for phase in np.linspace(0.0, 1.2, 4):
+        curve = around(lambda t, p=phase: np.cos(omega * t + p) * np.exp(-t / 60))
+        found = classify_response(*curve, start=2.0)
+        assert found.probabilities[PARAMAGNETIC] == 0
+    last = np.pi / 2 / 5.0
+    found = classify_response(*around(lambda t: np.cos(last * t)), start=2.0)
+    assert found.probabilities[PARAMAGNETIC] == 0
+
+
+def test_zero_must_be_watched() -> None:
+    """Of a curve that is known no longer than it took to vanish, nothing is claimed."""
+    times, members = around(lambda t: np.exp(-((t / 1.5) ** 2)))
+    for end, kind in ((4.5, UNDECIDED), (8.0, PARAMAGNETIC)):
+        short = times <= end
+        assert classify_response(times[short], members[:, short], start=2.0).kind == kind
+
+
+@pytest.mark.parametrize("sign", [-1.0, 0.0])
+def test_curves_begin_above_zero(sign: float) -> None:
+    """Where there is nothing that could decay no kind is named."""
+    times, members = around(lambda t: sign * np.exp(-t / 8))
+    words = r"`curves` must begin above zero by 3 standard errors, but began at "
+    with pytest.raises(InputError, match=words):
+        classify_response(times, members, start=2.0)
+
+
 def test_frozen() -> None:
     """Near its start, or on a plateau that hardly falls."""
     high = classify_response(*around(lambda t: 0.97 - 0.01 * np.log1p(t)), **SETTINGS)
@@ -74,7 +112,7 @@ def test_frozen() -> None:
 
 def test_noise_makes_no_paramagnet() -> None:
     """A floor above the curve says nothing of the curve."""
-    times, members = around(lambda t: 0.9 * np.exp(-t / 8), error=0.3)
+    times, members = around(lambda t: 0.9 * np.exp(-t / 8), error=0.2)
     found = classify_response(times, members, **SETTINGS)
     assert found.kind == UNDECIDED
 
@@ -164,6 +202,16 @@ def test_maps() -> None:
     assert fits["gamma_high"].sel(law="power law")[point] > truth
     assert np.isnan(fits["gamma"].sel(law="logarithmic")).all()
     np.testing.assert_allclose(found["gamma"].sel(law="power law"), gamma)
+
+
+def test_maps_go_on_past_curves_that_are_no_decays() -> None:
+    """One point of a sweep begins below zero: it alone is undecided, and says why."""
+    dataset = swept([Law.POWER, Law.EXPONENTIAL])
+    dataset["sx"][0] *= -1
+    found = response_map(dataset, resamples=20, **SETTINGS)
+    assert found["kind"].values.tolist() == [UNDECIDED, Law.EXPONENTIAL]
+    assert found["reason"].values[0] == "the curve does not begin above zero."
+    assert found["probability"].sel(kind_name=UNDECIDED).values.tolist() == [1, 0]
 
 
 def test_maps_are_files(tmp_path: Any) -> None:

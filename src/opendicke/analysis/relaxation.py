@@ -137,10 +137,11 @@ def fit_relaxation(
     realizations (Gaussian errors for a mean alone), widened for few of them.
 
     **Rule.** A law whose p-value is below 0.001 does not fit; if none fits, the verdict is "none
-    of these". The law of least AICc is the verdict if every other one that fits is at least 8
-    behind, and if it also predicts held-out halves of the realizations best. Otherwise the
-    verdict is "cannot tell". For this choice, "stretched exponential" means 0.2 ≤ β ≤ 0.9: closer
-    to its limits it is the power law (β → 0) or the exponential (β = 1), within the resolution.
+    of these". Of those that fit, the law of least AICc is the verdict if every other one, whether
+    it fits or not, is at least 8 behind, and if it also predicts held-out halves of the
+    realizations best. Otherwise the verdict is "cannot tell". For this choice, "stretched
+    exponential" means 0.2 ≤ β ≤ 0.9: closer to its limits it is the power law (β → 0) or the
+    exponential (β = 1), within the resolution.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from opendicke.model.checks import Array, integer, real, seed_of
 _TREND = 6
 """Terms of the smooth curve about which it oscillates."""
 _OVERSAMPLED = 8
+_LEAST_POINTS = 5
+"""Of a range of frequencies, however narrow."""
 _CHANCE = 1e-3
 
 
@@ -44,7 +47,9 @@ def locked_frequency(
 
     the oscillation growing with the smooth part m̄ of the curve. The ω of least squares counts if
     chance would lower the squares as much, at any frequency in the range, with a probability
-    below 0.001, neighbouring residuals taken as correlated as they are found.
+    below 0.001, neighbouring residuals taken as correlated as they are found. Least squares at an
+    end of the range, of the curve or of a resample, are those of an oscillation outside, which
+    cannot be measured: None.
 
     Parameters
     ----------
@@ -95,8 +100,8 @@ def locked_frequency(
     search = _Search(t, low, high)
     members = data.members[:, used]
     mean = members.mean(axis=0)
-    omega, gain, rest, size = search.fit(mean[None])
-    if not _seen(float(gain[0]), rest[0], search, span):
+    first = search.fit(mean[None])
+    if first.at_end or not _seen(first.gain, first.rest, search, span):
         return None
     if data.errors is not None:
         noise = rng.normal(size=(count, len(t))) * np.maximum(data.errors[used], 1e-300)
@@ -104,8 +109,10 @@ def locked_frequency(
         number = len(members)
         picks = rng.multinomial(number, np.full(number, 1 / number), size=count)
         noise = picks @ (members - mean) / np.sqrt(number * (number - 1))
-    again, _, _, _ = search.fit(mean + noise, size=size)
-    return Frequency(float(omega[0]), float(again.std(ddof=1)))
+    again = search.fit(mean + noise, size=first.size)
+    if again.at_end:
+        return None
+    return Frequency(float(first.omega[0]), float(again.omega.std(ddof=1)))
 
 
 def _seen(gain: float, rest: Array, search: _Search, span: float) -> bool:
@@ -125,6 +132,21 @@ def _seen(gain: float, rest: Array, search: _Search, span: float) -> bool:
     return bool(tries * chance < _CHANCE)
 
 
+class _Found(NamedTuple):
+    """Least squares of B curves."""
+
+    omega: Array
+    """(B,)."""
+    at_end: bool
+    """Whether one of them is best at an end of the range."""
+    gain: float
+    """What the frequency of the first curve explains."""
+    rest: Array
+    """What it leaves, (T,)."""
+    size: Array
+    """Of the trend, (T,)."""
+
+
 class _Search:
     """Least squares over frequencies."""
 
@@ -135,23 +157,25 @@ class _Search:
         depth = 2 * (depth - depth[0]) / (depth[-1] - depth[0]) - 1
         self._trend = np.linalg.qr(np.polynomial.chebyshev.chebvander(depth, _TREND - 1))[0]
         spacing = 2 * np.pi / np.ptp(times) / _OVERSAMPLED
-        self._grid = np.arange(low, high + spacing, spacing)
+        points = max(int(np.ceil((high - low) / spacing)) + 1, _LEAST_POINTS)
+        self._grid = np.linspace(low, high, points)
 
-    def fit(self, data: Array, size: Array | None = None) -> tuple[Array, Array, Array, Array]:
-        """Frequencies (B,), what they explain (B,), what is left (B, T), the size of the trend."""
+    def fit(self, data: Array, size: Array | None = None) -> _Found:
+        """The best frequency of each curve (B, T)."""
         flat = data - (data @ self._trend) @ self._trend.T
         if size is None:
             smooth = np.abs(data[0] - flat[0])
             size = np.maximum(smooth / max(smooth.max(), 1e-300), 0.05)
         gains = np.stack([self._gain(omega, flat, size)[0] for omega in self._grid])
-        best = np.clip(gains.argmax(axis=0), 1, len(self._grid) - 2)
+        peak = gains.argmax(axis=0)
+        best = np.clip(peak, 1, len(self._grid) - 2)
         rows = np.arange(len(data))
         left, top, right = (gains[best + k, rows] for k in (-1, 0, 1))
         bend = left - 2 * top + right
         shift = np.where(bend < 0, 0.5 * (left - right) / np.where(bend < 0, bend, 1.0), 0.0)
         omega = self._grid[best] + np.clip(shift, -1, 1) * (self._grid[1] - self._grid[0])
         gain, rest = self._gain(float(omega[0]), flat[:1], size)
-        return omega, gain, rest, size
+        return _Found(omega, bool((peak != best).any()), float(gain[0]), rest[0], size)
 
     def _gain(self, omega: float, flat: Array, size: Array) -> tuple[Array, Array]:
         angle = omega * self._times

@@ -88,24 +88,28 @@ def p_value(chi2: float, freedom: int, realizations: int) -> float:
 def choose(found: dict[Law, Criteria]) -> Choice:
     """The rule.
 
-    A law is claimed if it fits, no other one comes close, and the best prediction is its own.
+    A law is claimed if it fits, no other one comes close, and the best prediction is its own. A
+    law that does not fit, but is close, is not told apart either: its p-value is below the border
+    by as little as the other is above.
     """
     fitting = {law: one for law, one in found.items() if one.p_value >= MISFIT}
     if not fitting:
         best = max(found, key=lambda law: found[law].p_value)
         return Choice(NONE, (), f"the best law, {best}, has p = {found[best].p_value:.1g}")
     best = min(fitting, key=lambda law: fitting[law].aicc)
-    predicts = min(fitting, key=lambda law: fitting[law].held_out)
-    least = fitting[best].aicc
+    predicts = min(found, key=lambda law: found[law].held_out)
+    least = found[best].aicc
     possible = tuple(
-        law for law, one in fitting.items() if one.aicc - least < SEPARATED or law is predicts
+        law for law, one in found.items() if one.aicc - least < SEPARATED or law is predicts
     )
     if len(possible) > 1:
         if predicts is not best:
-            words = f"{best} has the least AICc, but {predicts} predicts better"
+            words = f"{best} fits with the least AICc, but {predicts} predicts better"
             return Choice(UNDECIDED, possible, words)
-        behind = [f"{law} by {fitting[law].aicc - least:.1f}" for law in possible if law != best]
+        behind = [f"{law} by {found[law].aicc - least:.1f}" for law in possible if law != best]
         words = f"AICc favours {best} over {' and '.join(behind)}, less than {SEPARATED:g}"
+        misfits = [law for law in possible if law not in fitting]
+        words += f", though {' and '.join(misfits)} hardly fits" if misfits else ""
         return Choice(UNDECIDED, possible, words)
     rest = [one.aicc - least for law, one in found.items() if law is not best]
     apart = f"the next law is {min(rest):.0f} of AICc behind" if rest else "no other was asked"

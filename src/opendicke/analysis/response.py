@@ -14,6 +14,7 @@ from opendicke.analysis.relaxation_laws import Law
 from opendicke.analysis.relaxation_map import WORDS, LawTable, Setting, Sweep, at_point
 from opendicke.analysis.relaxation_selection import NONE, UNDECIDED
 from opendicke.analysis.relaxation_window import Curves, averaging, checked_window
+from opendicke.errors import InputError
 from opendicke.model.checks import Array, integer, real, seed_of
 
 PARAMAGNETIC = "paramagnetic"
@@ -29,6 +30,7 @@ KINDS = (
     UNDECIDED,
 )
 """From fast to slow, then those that are no kind."""
+_FLOOR = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +67,7 @@ def classify_response(
     field: float = 1.0,
     period: float | None = None,
     start: float = 0.0,
-    floor: float = 3.0,
+    floor: float = _FLOOR,
     least: float = 0.0,
     resamples: int = 200,
     seed: int = 0,
@@ -75,15 +77,19 @@ def classify_response(
 
     The curve is averaged over `period`, if there is one. m(0) is its first value. Then, in order,
 
-    - **paramagnetic**: the average reaches zero within errors, m < max(`floor` · stderr, `least`),
-      before t = `fast`/h or before the window of the fit begins, whichever is later. These errors
-      must be small, `floor` · stderr < `zero` · m(0), or nothing is claimed;
+    - **paramagnetic**: the average reaches zero within errors, |m| < max(`floor` · stderr,
+      `least`), before t = `fast`/h or before the window of the fit begins, whichever is later, and
+      stays there until then, and at least as long again as it took (a curve that reaches zero at t
+      must be known until 2t). An undershoot is not zero, and an oscillation that passes through
+      zero does not stay. These errors must be small, `floor` · stderr < `zero` · m(0), or nothing
+      is claimed;
     - **frozen**: the average over the last third of the window (in ln t) exceeds `frozen` times
       that over its first third, so that less than a tenth is lost while it is watched, the window
       spanning a factor 2 in time or more;
     - otherwise the law of `fit_relaxation`, or "none of these".
 
-    All this is repeated for resamples of the realizations. The kind is given if at least a share
+    All this is repeated for resamples of the realizations, for which errors count √2-fold, as they
+    carry the chance of the data and their own. The kind is given if at least a share
     `certain` of them agrees, and, for a law, if `fit_relaxation` claims it. Otherwise it is
     "cannot tell".
 
@@ -105,7 +111,8 @@ def classify_response(
     Raises
     ------
     InputError
-        As `fit_relaxation`; if a threshold is out of its range.
+        As `fit_relaxation`; if a threshold is out of its range; if the curve does not begin above
+        zero by `floor` standard errors.
 
     Notes
     -----
@@ -118,6 +125,13 @@ def classify_response(
     count = integer("resamples", resamples, least=20)
     data = Curves.of(times, curves, errors)
     checked_window(data, period, start, floor, least)
+    if not _begins_above_zero(data, floor):
+        begun, error = _beginning(data)
+        raise InputError(
+            "curves",
+            f"begin above zero by {floor:g} standard errors",
+            f"began at {begun:.3g} with the error {error:.2g}",
+        )
     averages = _Averages.of(data, period, count, seed_of(seed))
     begin = max(start, period or 0.0)
     gone = averages.vanish(max(deadline, begin), floor, least, small)
@@ -182,6 +196,8 @@ def response_map(
         ``realizations_used``; ``probability`` with the further dimension ``kind_name``; and what
         `relaxation_fits` gives along ``law``, NaN where nothing had to be fitted.
 
+        A curve that does not begin above zero is "cannot tell", and its reason says so.
+
     Raises
     ------
     InputError
@@ -199,7 +215,11 @@ def response_map(
     chances = np.zeros((*sweep.shape, len(KINDS)))
     chances[..., -1] = 1.0
     for place, point, times, curves, errors in sweep:
-        found = classify_response(times, curves, errors, **at_point(settings, point))
+        own = at_point(settings, point)
+        if not _begins_above_zero(Curves.of(times, curves, errors), own.get("floor", _FLOOR)):
+            reasons[place] = "the curve does not begin above zero."
+            continue
+        found = classify_response(times, curves, errors, **own)
         kinds[place], reasons[place] = found.kind, found.reason
         chances[place] = [found.probabilities[kind] for kind in KINDS]
         if found.relaxation is not None:
@@ -217,6 +237,19 @@ def response_map(
         "kind_name": xr.Variable(("kind_name",), np.array(KINDS, dtype=WORDS), {}),
     }
     return sweep.dataset_of(variables | table.variables(sweep.dims), "response")
+
+
+def _beginning(data: Curves) -> tuple[float, float]:
+    """Mean and standard error of the first value."""
+    only = np.zeros((1, len(data.times)))
+    only[0, 0] = 1.0
+    mean, stderr = data.averaged(only)
+    return float(mean[0]), float(stderr[0])
+
+
+def _begins_above_zero(data: Curves, floor: float) -> bool:
+    begun, error = _beginning(data)
+    return begun > real("floor", floor, above=0.0) * error
 
 
 def _complete(shares: dict[str, float]) -> dict[str, float]:
@@ -249,11 +282,22 @@ class _Averages:
         return cls(times, stderr, curves @ weights.T, curves[:, 0])
 
     def vanish(self, deadline: float, floor: float, least: float, zero: float) -> Array:
-        """Which resamples reach zero, within small errors, in time."""
-        early = self.times <= deadline * (1 + 1e-9)
-        level = np.maximum(floor * self.stderr, least)[early]
-        sharp = level < zero * np.abs(self.initial)[:, None]
-        return np.asarray((sharp & (self.resampled[:, early] < level)).any(axis=1))
+        """Which resamples reach zero, within small errors, in time, and stay there."""
+        level = np.maximum(floor * self.stderr, least)
+        sharp = level < zero * self.initial[:, None]
+        # A resample scatters about the mean as much as the mean does about the truth.
+        near = np.abs(self.resampled) < np.maximum(np.sqrt(2) * floor * self.stderr, least)
+        away = np.cumsum(~(sharp & near), axis=1)
+        slack = 1 + 1e-9
+        gone = np.zeros(len(away), dtype=bool)
+        for first in np.flatnonzero(self.times <= deadline * slack):
+            begun = self.times[first]
+            if self.times[-1] * slack < 2 * begun:
+                break
+            watched = self.times <= max(deadline, 2 * begun) * slack
+            before = away[:, first - 1] if first else 0
+            gone |= away[:, watched.sum() - 1] == before
+        return gone
 
     def hold(self, begin: float, floor: float, least: float, share: float) -> Array:
         """Which resamples hardly fall from `begin` on while they are above the floor."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from scipy.integrate import quad
 from scipy.optimize import least_squares
 
 from opendicke.analysis.relaxation import Law, fit_relaxation
+from opendicke.analysis.relaxation_averages import Averaging
 from opendicke.analysis.relaxation_laws import Fitter, shape
 from opendicke.analysis.relaxation_selection import NONE, UNDECIDED, Criteria, choose, p_value
 from opendicke.analysis.relaxation_window import (
+    BINS,
     Curves,
     Observed,
-    averaging,
     period_average,
     shrinkage,
     window_of,
@@ -308,8 +310,66 @@ def test_bad_input() -> None:
 def test_weights_sum_to_one() -> None:
     """An average of ones is one, whatever the grid."""
     times = np.array([0.0, 0.3, 1.0, 1.1, 2.0, 4.0])
-    _, weights = averaging(times, 1.7)
+    average = Averaging(times, 1.7)
+    weights = average.weights(np.eye(len(average.times)))
     np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+
+
+def hat_integral(times: np.ndarray, number: int, low: float, high: float) -> float:
+    """Of the broken line that is 1 at one of the times and 0 at the others, by quadrature."""
+    peak = np.zeros(len(times))
+    peak[number] = 1.0
+    inner = times[(times > low) & (times < high)]
+    return float(quad(np.interp, low, high, (times, peak), points=inner, limit=200)[0])
+
+
+@pytest.mark.parametrize("period", [0.05, 0.4, 1.7, 2.3, 5.0])
+def test_averages_without_a_matrix(period: float) -> None:
+    """Weights, averages and errors are those of integrals over each hat, also in one interval."""
+    rng = np.random.default_rng(3)
+    times = np.cumsum(rng.uniform(0.1, 0.6, 16))
+    average = Averaging(times, period)
+    half = period / 2
+    exact = np.array(
+        [
+            [hat_integral(times, k, t - half, t + half) / period for k in range(len(times))]
+            for t in average.times
+        ]
+    )
+    inside = (times - half >= times[0]) & (times + half <= times[-1])
+    np.testing.assert_array_equal(average.times, times[inside])
+    assert len(exact) >= 1
+    values, squares = rng.normal(size=(2, 16)), rng.uniform(0.5, 2.0, 16)
+    np.testing.assert_allclose(average.of(values), values @ exact.T, atol=1e-9)
+    np.testing.assert_allclose(average.variances(squares), exact**2 @ squares, rtol=1e-7)
+    outer = rng.normal(size=(3, len(exact)))
+    np.testing.assert_allclose(average.weights(outer), outer @ exact, atol=1e-9)
+    one = average.weights(np.eye(len(exact)))
+    assert not one[exact < 1e-12].any()
+
+
+def test_long_curves_need_little_memory() -> None:
+    """Ten thousand times, with a period or without: no matrix of all by all, 800 MB."""
+    times = np.linspace(0.0, 100.0, 10_001)
+    curve, errors = np.exp(-times / 20), np.full(len(times), 0.01)
+    tracemalloc.start()
+    try:
+        inside, averaged = period_average(times, curve, 2.0)
+        windows = [
+            window_of(Curves.of(times, curve, errors), period, 2.0, 3.0, 0.0)
+            for period in (None, 2.0)
+        ]
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 50e6
+    # sinh(x)/x, x = P/2τ, is what averaging makes of an exponential.
+    np.testing.assert_allclose(averaged, np.exp(-inside / 20) * np.sinh(0.05) / 0.05, rtol=1e-7)
+    for window in windows:
+        assert window is not None
+        assert len(window.points) == BINS
+        np.testing.assert_allclose(window.weights.sum(axis=1), 1.0)
+        np.testing.assert_allclose(window.weights @ window.grid, window.points)
 
 
 def test_truths_fall_inside_the_window() -> None:

@@ -195,6 +195,8 @@ def test_maps() -> None:
     with pytest.warns(ValidityWarning, match="left out"):
         fits = relaxation_fits(dataset, **settings)
     assert fits["verdict"].values.tolist() == [Law.POWER, Law.EXPONENTIAL]
+    assert "0.2 <= beta <= 0.9" in fits["p_value"].attrs["comment"]
+    assert "0.05 <= beta <= 1" in fits["beta"].attrs["comment"]
     gamma = fits["gamma"].sel(law="power law")
     truth = TRUTHS[Law.POWER]["gamma"]
     point = {"omega": 0}

@@ -40,7 +40,8 @@ class Fit:
     law : Law
     parameters : dict
         ``a``, ``b``; ``amplitude``, ``gamma``; ``amplitude``, ``tau``, ``beta``; or
-        ``amplitude``, ``tau``, as `Law` writes them, in units of the curve and of its times.
+        ``amplitude``, ``tau``, as `Law` writes them, in units of the curve and of its times. β of
+        the stretched exponential is free here, between 0.05 and 1.
     intervals : dict
         Lower and upper end for each parameter.
     chi2, p_value : float
@@ -49,6 +50,12 @@ class Fit:
         Akaike's criterion, smaller is better.
     held_out : float
         Mean χ² of half of the realizations about the law fitted to the other half.
+
+    Notes
+    -----
+    `chi2`, `p_value`, `aicc` and `held_out` are what laws are chosen by. For the stretched
+    exponential they belong to the best one with 0.2 ≤ β ≤ 0.9, and not to `parameters`,
+    `intervals` and `curve`, which are of the free fit: they agree where β lies in between.
     """
 
     law: Law

@@ -11,7 +11,7 @@ import xarray as xr
 from opendicke.analysis.ensemble import derived_attributes
 from opendicke.analysis.members import DIM, Members
 from opendicke.analysis.relaxation import Relaxation, fit_relaxation
-from opendicke.analysis.relaxation_laws import PARAMETERS, Law
+from opendicke.analysis.relaxation_laws import APART, PARAMETERS, WHOLE, Law
 from opendicke.errors import InputError, nearest
 from opendicke.model.checks import Array, numeric_array
 
@@ -20,6 +20,9 @@ Setting = Any
 """A value, a DataArray along swept dimensions, or a function of the point's coordinates."""
 
 WORDS = np.dtypes.StringDType()
+_CRITERIA = ("p_value", "aicc", "held_out", "share")
+_CRITERION = f"stretched exponential: of the best fit with {APART[0]:g} <= beta <= {APART[1]:g}"
+_FREE = f"stretched exponential: of the best fit with {WHOLE[0]:g} <= beta <= {WHOLE[1]:g}"
 
 
 def relaxation_fits(
@@ -52,6 +55,8 @@ def relaxation_fits(
         ``window_start``, ``window_end``, ``realizations_used``. With the further dimension ``law``
         ``p_value``, ``aicc``, ``held_out``, ``share`` (of resamples in which it is best) and the
         parameters of all laws, with ``_low`` and ``_high``, NaN where a law has no such parameter.
+        The first four are of β between 0.2 and 0.9 for the stretched exponential, parameters of a
+        free fit, see `Fit`; the attribute ``comment`` of each says so.
 
     Raises
     ------
@@ -168,10 +173,7 @@ class LawTable:
     def __init__(self, shape: tuple[int, ...]) -> None:
         names = dict.fromkeys(name for own in PARAMETERS.values() for name in own)
         suffixed = [name + end for name in names for end in ("", "_low", "_high")]
-        self._laws = {
-            name: np.full((*shape, len(Law)), np.nan)
-            for name in ("p_value", "aicc", "held_out", "share", *suffixed)
-        }
+        self._laws = {name: np.full((*shape, len(Law)), np.nan) for name in (*_CRITERIA, *suffixed)}
         self._window = np.full((*shape, 2), np.nan)
 
     def enter(self, place: tuple[int, ...], found: Relaxation) -> None:
@@ -197,7 +199,9 @@ class LawTable:
         }
         for name, values in self._laws.items():
             words = name.replace("_", " ")
-            found[name] = xr.Variable((*dims, "law"), values, {"long_name": words})
+            comment = _CRITERION if name in _CRITERIA else _FREE
+            attributes = {"long_name": words, "comment": comment}
+            found[name] = xr.Variable((*dims, "law"), values, attributes)
         for k, end in enumerate(("start", "end")):
             label = {"long_name": f"{end} of the window of the fit"}
             found[f"window_{end}"] = xr.Variable(dims, self._window[..., k], label)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
+from opendicke.analysis.relaxation_averages import Averaging
 from opendicke.errors import InputError
 from opendicke.model.checks import Array, numeric_array, real
 
@@ -51,10 +52,10 @@ def period_average(times: Array, values: Array, period: float) -> tuple[Array, A
     data = numeric_array("values", values)
     if data.shape[-1:] != grid.shape:
         raise InputError("values", f"end in the {len(grid)} times", f"had shape {data.shape}")
-    inside, weights = averaging(grid, real("period", period, above=0.0))
-    if not len(inside):
+    averaging = Averaging(grid, real("period", period, above=0.0))
+    if not len(averaging.times):
         raise InputError("period", f"fit into the times, {np.ptp(grid):g}", f"was {period:g}")
-    return inside, np.asarray(data @ weights.T)
+    return averaging.times, averaging.of(data)
 
 
 def check_times(times: object) -> Array:
@@ -65,33 +66,6 @@ def check_times(times: object) -> Array:
     if (np.diff(grid) <= 0).any() or grid[0] < 0:
         raise InputError("times", "increase, from zero or later", f"began {grid[:4].tolist()}")
     return grid
-
-
-def averaging(times: Array, period: float | None) -> tuple[Array, Array]:
-    """Times (T',) that have half a period on both sides, and weights (T', T) of the averages."""
-    if period is None:
-        return times, np.eye(len(times))
-    half, slack = period / 2, 1e-9 * np.ptp(times)
-    inside = times[(times - half >= times[0] - slack) & (times + half <= times[-1] + slack)]
-    ends = _integral(times, inside + half) - _integral(times, inside - half)
-    return inside, ends / period
-
-
-def _integral(times: Array, until: Array) -> Array:
-    """Weights of the values in the integral of their linear interpolant up to each time."""
-    steps = np.diff(times)
-    whole = np.zeros((len(times), len(times)))
-    for k, step in enumerate(steps):
-        whole[k + 1] = whole[k]
-        whole[k + 1, k : k + 2] += step / 2
-    place = np.clip(np.searchsorted(times, until, side="right") - 1, 0, len(steps) - 1)
-    weights = whole[place]
-    rows = np.arange(len(until))
-    part = np.clip(until - times[place], 0.0, steps[place])
-    late = part**2 / (2 * steps[place])
-    weights[rows, place] += part - late
-    weights[rows, place + 1] += late
-    return weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +114,13 @@ class Curves:
         """Number of members, 0 where only their mean is known."""
         return 0 if self.errors is not None else len(self.members)
 
+    def running(self, averaging: Averaging) -> tuple[Array, Array]:
+        """Mean and standard error of the averages over a period, (T',)."""
+        values = averaging.of(self.members)
+        if self.errors is not None:
+            return values[0], np.sqrt(averaging.variances(self.errors**2))
+        return values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
+
     def averaged(self, weights: Array) -> tuple[Array, Array]:
         """Mean and standard error of linear combinations, given their weights (K, T)."""
         if self.errors is not None:
@@ -180,24 +161,28 @@ def window_of(
     bins: int = BINS,
 ) -> Window | None:
     """From `start`, and one period, until the average meets a floor; None if it begins below."""
-    times, weights = averaging(curves.times, period)
+    averaging = Averaging(curves.times, period)
+    times = averaging.times
     # The logarithm must be finite at all times that enter.
     begin = max(start, period or 0.0, curves.times[curves.times > 0][0] + (period or 0.0) / 2)
     late = times >= begin * (1 - 1e-12)
-    times, weights = times[late], weights[late]
-    if not len(times):
+    if not late.any():
         return None
-    mean, stderr = curves.averaged(weights)
+    mean, stderr = (part[late] for part in curves.running(averaging))
     low = mean < np.maximum(floor * stderr, least)
-    count = int(low.argmax()) if low.any() else len(times)
+    count = int(low.argmax()) if low.any() else len(low)
     if not count:
         return None
     ended = "the curve meets the floor" if low.any() else "the curve ends"
-    times, weights = times[:count], weights[:count]
-    binned = log_bins(times, bins)
-    points = binned @ times
-    whole = binned @ weights
-    used = (np.abs(whole) > 0).any(axis=0)
+    before = int(late.argmax())
+    fitted = slice(before, before + count)
+    binned = log_bins(times[fitted], bins)
+    points = binned @ times[fitted]
+    outer = np.zeros((len(binned), len(times)))
+    outer[:, fitted] = binned
+    whole = averaging.weights(outer)
+    times = times[fitted]
+    used = np.asarray((np.abs(whole) > 0).any(axis=0))
     grid = curves.times[used]
     return Window(float(times[0]), float(times[-1]), points, grid, whole[:, used], used, ended)
 

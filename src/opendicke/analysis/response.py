@@ -10,10 +10,11 @@ import numpy as np
 import xarray as xr
 
 from opendicke.analysis.relaxation import Relaxation, fit_relaxation
+from opendicke.analysis.relaxation_averages import Averaging
 from opendicke.analysis.relaxation_laws import Law
 from opendicke.analysis.relaxation_map import WORDS, LawTable, Setting, Sweep, at_point
 from opendicke.analysis.relaxation_selection import NONE, UNDECIDED
-from opendicke.analysis.relaxation_window import Curves, averaging, checked_window
+from opendicke.analysis.relaxation_window import Curves, checked_window
 from opendicke.errors import InputError
 from opendicke.model.checks import Array, integer, real, seed_of
 
@@ -270,8 +271,8 @@ class _Averages:
 
     @classmethod
     def of(cls, data: Curves, period: float | None, count: int, seed: int) -> _Averages:
-        times, weights = averaging(data.times, period)
-        _, stderr = data.averaged(weights)
+        averaging = Averaging(data.times, period)
+        _, stderr = data.running(averaging)
         rng = np.random.default_rng(seed)
         if data.errors is not None:
             curves = data.members + rng.normal(size=(count, len(data.times))) * data.errors
@@ -279,7 +280,7 @@ class _Averages:
             number = len(data.members)
             picks = rng.multinomial(number, np.full(number, 1 / number), size=count) / number
             curves = picks @ data.members
-        return cls(times, stderr, curves @ weights.T, curves[:, 0])
+        return cls(averaging.times, stderr, averaging.of(curves), curves[:, 0])
 
     def vanish(self, deadline: float, floor: float, least: float, zero: float) -> Array:
         """Which resamples reach zero, within small errors, in time, and stay there."""

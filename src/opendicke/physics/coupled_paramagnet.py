@@ -76,7 +76,7 @@ def coupled_paramagnet(
     combinations contributes :math:`\tfrac12\ln(1 - Jq/T)` to the free energy over T.
     """
     sigma, alpha, frequency, field = positive_arrays(
-        sigma=sigma, alpha=alpha, frequency=frequency, field=field
+        ("field",), sigma=sigma, alpha=alpha, frequency=frequency, field=field
     )
     scale, bright, size = sigma**2 / (1 + alpha), np.minimum(alpha, 1.0), np.abs(field)
 

@@ -57,7 +57,9 @@ def paramagnet_temperature(
     kelly2021, "Dynamical responses", in words. For T ≪ h it is
     :math:`\omega/\ln(1+\alpha\omega/h)`; it does not vanish with ω.
     """
-    alpha, frequency, field = positive_arrays(alpha=alpha, frequency=frequency, field=field)
+    alpha, frequency, field = positive_arrays(
+        ("field",), alpha=alpha, frequency=frequency, field=field
+    )
     field = np.abs(field)
     alpha = np.minimum(alpha, 1.0) if bright_only else alpha
 
@@ -113,7 +115,9 @@ def classical_paramagnet_temperature(
     -----
     Not in kelly2021; assumes that the classical motion forgets all but its energy.
     """
-    alpha, frequency, field = positive_arrays(alpha=alpha, frequency=frequency, field=field)
+    alpha, frequency, field = positive_arrays(
+        ("field",), alpha=alpha, frequency=frequency, field=field
+    )
     field = _LENGTH * np.abs(field)
     alpha = np.minimum(alpha, 1.0) if bright_only else alpha
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -10,10 +10,10 @@ from opendicke.errors import InputError
 from opendicke.model.checks import Array, numeric_array
 
 
-def positive_arrays(**values: object) -> tuple[Array, ...]:
+def positive_arrays(either_sign: Collection[str] = (), /, **values: object) -> tuple[Array, ...]:
     """The arguments in their order, as positive arrays that are broadcast to one shape.
 
-    `field` is an exception: it may have either sign and must only not be zero.
+    Those named in `either_sign` may also be negative, but not zero.
 
     Raises
     ------
@@ -24,11 +24,12 @@ def positive_arrays(**values: object) -> tuple[Array, ...]:
     shape: tuple[int, ...] = ()
     for name, value in values.items():
         array = numeric_array(name, value)
-        wrong = array == 0 if name == "field" else array <= 0
+        signed = name in either_sign
+        wrong = array == 0 if signed else array <= 0
         if wrong.any():
             place = tuple(int(i) for i in np.argwhere(wrong)[0])
             where = f"entry {place} was" if place else "was"
-            rule = "not be zero" if name == "field" else "be positive"
+            rule = "not be zero" if signed else "be positive"
             raise InputError(name, rule, f"{where} {array[place]:g}")
         try:
             shape = np.broadcast_shapes(shape, array.shape)

@@ -56,7 +56,7 @@ def perturbative_time(
     -----
     kelly2021 Eq. (4), which counts the self-term; the form without is derived in the errata.
     """
-    sigma, alpha, field = positive_arrays(sigma=sigma, alpha=alpha, field=field)
+    sigma, alpha, field = positive_arrays(("field",), sigma=sigma, alpha=alpha, field=field)
     felt = np.sqrt(alpha * (1 + alpha)) if self_term else np.sqrt(alpha)
     return np.asarray((sigma / field) ** 2 / 2 * felt / (1 + alpha))
 
@@ -105,7 +105,7 @@ def photon_time(
     kelly2021 Eq. (7).
     """
     sigma, alpha, frequency, field = positive_arrays(
-        sigma=sigma, alpha=alpha, frequency=frequency, field=field
+        ("field",), sigma=sigma, alpha=alpha, frequency=frequency, field=field
     )
     flips = perturbative_time(sigma, alpha, field, self_term=self_term)
     fastest = (frequency / field**2) ** 2 / flips

@@ -18,7 +18,7 @@ from opendicke.cli import main
 from opendicke.papers import find_paper, known_papers
 from opendicke.papers.catalogue import Verdict
 from opendicke.papers.kelly2021 import looking
-from opendicke.papers.kelly2021.drawing import Curve, above_errors, fitted, mean_curve
+from opendicke.papers.kelly2021.drawing import fitted, mean_curve
 from opendicke.papers.kelly2021.ensembles import (
     displacement,
     experiment,
@@ -48,13 +48,13 @@ FIGURES = (
     "elimination",
     "paramagnet",
     "self_term",
+    "locked",
     "steps",
 )
 # What follows from formulas alone, at any scale.
 FROM_FORMULAS = {
     "alpha_formula": Verdict.FAILS,
     "linear_temperature": Verdict.FAILS,
-    "displaced_energy": Verdict.FAILS,
     "photon_time": Verdict.HOLDS,
 }
 
@@ -133,10 +133,10 @@ def test_the_curve_of_another_program() -> None:
         found = od.ensemble_statistics(run).sel(time=times[chosen], method="nearest")
         apart = found.sx.values - np.asarray(REFERENCE["sx"])[chosen]
         width = np.hypot(found.sx_stderr.values, np.asarray(REFERENCE["sx_sem"])[chosen])
-        pooled.append(float(np.mean((apart / width) ** 2)))
-    # Five times that are correlated: χ² over their number.
-    assert pooled[0] < 4.0
-    assert pooled[1] > 8.0
+        pooled.append(float(np.mean(apart / width)))
+    # The mean z of five correlated times has at most the variance 1.
+    assert abs(pooled[0]) < 3.0
+    assert abs(pooled[1]) > 4.0
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -157,13 +157,13 @@ def test_every_figure(made: Path, data: Callable[[str], xr.Dataset], name: str) 
 def test_claims(data: Callable[[str], xr.Dataset]) -> None:
     table = data("claims")
     found = dict(zip(table["claim"].values, table["verdict"].values, strict=True))
-    assert len(found) >= 30
+    assert len(found) >= 28
     assert {str(name): str(found[name]) for name in FROM_FORMULAS} == FROM_FORMULAS
     value = {str(name): float(v) for name, v in zip(found, table["value"].values, strict=True)}
     assert value["alpha_formula"] == pytest.approx((2 - np.sqrt(3)) / 2)
-    assert value["displaced_energy"] == pytest.approx(2.0, rel=0.01)
-    # T/h = .414508 and 1.876737 solve α ω n_B(ω/T) = h tanh(h/T) at α = 10, ω = 1 and 10.
-    assert value["linear_temperature"] == pytest.approx(np.log10(1.876737 / 0.414508), abs=1e-5)
+    # T/h = .414508 and 1.876737 solve α ω n_B(ω/T) = h tanh(h/T) at α = 10, ω = 1 and 10; T is
+    # concave, so that the best line is off at an end by less than the chord is off in between.
+    assert 0.05 < value["linear_temperature"] < 0.5
 
 
 def test_photons_follow_on_average_only(data: Callable[[str], xr.Dataset]) -> None:
@@ -268,39 +268,6 @@ def test_laws_from_the_time_t_h_on(
     times = np.geomspace(3.0, 20.0, 9)
     np.testing.assert_allclose(fitted(found, 0, name, times), law(times), rtol=0.03, atol=2e-3)
     assert np.abs(fitted(found, 0, other, times) - law(times)).max() > 0.01
-
-
-def curve_of(values: Callable[[np.ndarray], np.ndarray]) -> Curve:
-    times = np.geomspace(0.5, 50.0, 400)
-    return Curve(times, values(times), np.full(400, 1e-3))
-
-
-def test_straight_over_the_logarithm() -> None:
-    """A − b ln t up to t = 8 and flat from there: as long as that, and left there."""
-    curve = curve_of(lambda t: 0.8 - 0.2 * np.log(np.minimum(t, 8.0)))
-    first, last = looking.straight_factor(curve, 1e-3)
-    assert first == pytest.approx(0.5, rel=0.05)
-    assert last == pytest.approx(8.0, rel=0.06)
-    # 0.2 ln(t/8) = 0.01 at t = 8 e^0.05.
-    assert looking.departure(curve, 1.0, 3.0, 0.01) == pytest.approx(8 * np.exp(0.05), rel=0.02)
-    assert np.isnan(looking.departure(curve_of(np.log), 1.0, 3.0, 0.01))
-
-
-def test_slopes_orders_and_verdicts() -> None:
-    x = np.array([1.0, 2.0, 5.0])
-    assert looking.exponent(x, 3 * x**-1.5) == pytest.approx(-1.5)
-    assert np.isnan(looking.exponent(x, np.array([np.nan, 1.0, np.nan])))
-    small, large = np.full(3, 0.01), np.full(3, 1.0)
-    assert looking.ordered(x, small) is Verdict.HOLDS
-    assert looking.ordered(-x, small) is Verdict.FAILS
-    assert looking.ordered(x, large) is Verdict.CANNOT_TELL
-    power = od.Law.POWER
-    assert looking.all_follow(["power law"] * 2, power) is Verdict.HOLDS
-    assert looking.all_follow(["power law", "cannot tell"], power) is Verdict.CANNOT_TELL
-    assert looking.all_follow(["power law", "exponential"], power) is Verdict.FAILS
-    assert looking.all_follow([], power) is Verdict.CANNOT_TELL
-    below = above_errors(Curve(x, np.array([1.0, 0.002, 1.0]), np.full(3, 1e-3)))
-    np.testing.assert_array_equal(below.times, [1.0])
 
 
 def test_papers_and_scales() -> None:

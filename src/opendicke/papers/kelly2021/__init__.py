@@ -20,6 +20,7 @@ _FIGURES = (
     ("elimination", "Photons that follow the spins, and corrections", "elimination"),
     ("paramagnet", "Where the paramagnet settles, and temperatures", "relaxations"),
     ("self_term", "The part of the field that a spin makes itself", "self_term"),
+    ("locked", "Oscillations of spins and photons", "numerics"),
     ("steps", "Errors of the time step", "numerics"),
 )
 

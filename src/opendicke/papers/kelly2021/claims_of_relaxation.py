@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from opendicke.analysis.relaxation_frequency import locked_frequency
 from opendicke.analysis.relaxation_laws import Law
 from opendicke.papers.catalogue import Findings, Outcome, Verdict, claim, judged
-from opendicke.papers.kelly2021.drawing import mean_curve
+from opendicke.papers.kelly2021.drawing import Curve, mean_curve, members_of
 from opendicke.papers.kelly2021.looking import (
     all_follow,
     allowed,
@@ -18,9 +16,9 @@ from opendicke.papers.kelly2021.looking import (
     exponent,
     law_between,
     listed,
-    members,
+    near,
     numbers,
-    straight_factor,
+    straight_stretch,
     verdicts,
 )
 
@@ -30,34 +28,47 @@ _SEEN = 0.01
 
 @claim(
     "logarithm",
-    "For ω ≫ h the spins relax logarithmically, a − b ln(ht), beyond t_h.",
+    "For ω ≫ h the spins relax logarithmically, a − b ln(ht), beyond t_h and until t_ω.",
     "p. 3, Fig. 2, left",
 )
 def logarithm(findings: Findings) -> Outcome:
-    """The law from t_h on, and inside the window that the paper's time scales leave for it."""
+    """The law between t_h and the lower bound of t_ω, and how straight the curve looks."""
     data = findings("fig2_left")
+    everywhere = range(data.sizes["curve"])
     inside = [
         law_between(
             data,
-            number,
-            float(data["perturbative_time"][number]),
-            float(data["photon_time_low"][number]),
-        ).verdict
-        for number in range(data.sizes["curve"])
+            k,
+            float(data["perturbative_time"][k]),
+            float(data["photon_time_low"][k]),
+        )
+        for k in everywhere
     ]
-    spans = [straight_factor(mean_curve(data, k), _SEEN) for k in range(data.sizes["curve"])]
-    factors = np.array([last / first for first, last in spans])
-    best = int(factors.argmax())
+    open_still = sum(Law.LOGARITHMIC in found.possible for found in inside)
+    ends = [straight_stretch(mean_curve(data, k), _SEEN) for k in everywhere]
+    best = int(np.argmax([last / first for first, last in ends]))
     return Outcome(
-        all_follow(verdicts(data), Law.LOGARITHMIC),
-        f"From t_h on: {listed(data, 'frequency', 'ω')}. Between t_h and the lower bound of t_ω: "
-        f"{', '.join(inside)}. Within {_SEEN:g}, what a figure shows, the averaged curve is a "
-        f"straight line over ln t for a factor of at most (value) in time, from "
-        f"{spans[best][0]:.2g} to {spans[best][1]:.2g} at ω = "
-        f"{float(data['frequency'][best]):g}; a law asks for a decade (expected).",
-        value=float(factors[best]),
-        expected=10.0,
+        all_follow([found.verdict for found in inside], Law.LOGARITHMIC),
+        "Between t_h and the lower bound of t_ω: "
+        + "; ".join(
+            f"ω = {w:g}: {found.verdict}"
+            for w, found in zip(data["frequency"].values, inside, strict=True)
+        )
+        + f". From t_h to the end: {listed(data, 'frequency', 'ω')}. A logarithm is not excluded "
+        f"in (value) of {len(inside)} windows. By eye it is there: within {_SEEN:g} the curve at "
+        f"ω = {float(data['frequency'][best]):g} is straight over ln t from {ends[best][0]:.2g} to "
+        f"{ends[best][1]:.2g}. {_straight_by_chance()}",
+        value=float(open_still),
+        expected=float(len(inside)),
     )
+
+
+def _straight_by_chance() -> str:
+    """How straight a stretched exponential looks over ln t."""
+    times = np.geomspace(0.05, 100.0, 2000)
+    curve = Curve(times, np.exp(-np.sqrt(times / 5)), np.zeros_like(times))
+    first, last = straight_stretch(curve, _SEEN)
+    return f"But so is exp(−√(t/τ)), for a factor of {last / first:.2g} in time."
 
 
 @claim(
@@ -72,45 +83,54 @@ def crossover(findings: Findings) -> Outcome:
     start = data["perturbative_time"].values
     left = np.array(
         [
-            departure(mean_curve(data, k), start[k], 3 * start[k], _SEEN)
+            departure(mean_curve(data, k), start[k], 2 * start[k], _SEEN)
             for k in range(data.sizes["curve"])
         ]
     )
-    slope = exponent(frequency, left)
-    known = math.isfinite(slope) and np.isfinite(left).sum() >= 4
+    slope, error = exponent(frequency, left)
     return Outcome(
-        judged(bool(abs(slope - 2) < 0.5)) if known else Verdict.CANNOT_TELL,
-        "A straight line over ln t from t_h to 3 t_h is left, by 0.01 and three standard errors, "
-        f"at t = {numbers(left)} for ω = {numbers(frequency)} (no number: not within the times), "
+        near(slope, error, 2.0, 0.5),
+        f"A straight line over ln t from t_h to 2 t_h is left, by {_SEEN:g}, at t = "
+        f"{numbers(left)} for ω = {numbers(frequency)} (nan: no such line, or it is not left), "
         f"where Eq. (7) has {numbers(data['photon_time_low'].values)} to "
         f"{numbers(data['photon_time_high'].values)}. Value: the exponent of ω.",
-        value=slope,
+        value=slope if np.isfinite(slope) else None,
         expected=2.0,
-        error=abs(slope - 2),
+        error=error if np.isfinite(error) else None,
     )
 
 
 @claim("slower", "For ω/h > 7.5 relaxation is slower.", "Fig. 2, caption")
 def slower(findings: Findings) -> Outcome:
-    """What it is about 7.5: the frequency with which a classical spin turns in its own field."""
+    """σx at one time on both sides of 7.5, and what is left of it without the self-term."""
     data = findings("fig2_left")
     time = min(4.0, 0.5 * float(data["time"][-1]))
     found = np.array([at(data, k, time) for k in range(data.sizes["curve"])])
     above = data["frequency"].values > 7.5
     if not above.any() or above.all():
         return Outcome(Verdict.CANNOT_TELL, "No frequencies on both sides of 7.5 were computed.")
-    gap = found[above, 0].max() - found[~above, 0].max()
-    alpha, sigma = float(data["alpha"][0]), float(data["sigma"][0])
-    own = 2 * sigma**2 * alpha / (1 + alpha)
+    gap = found[above, 0].min() - found[~above, 0].max()
+    error = float(found[:, 1].max())
+    ways = findings("self_term")
+    grid = ways["time"].values
+    at_time = min(time, float(grid[-1]))
+    held, dropped = (
+        float(np.interp(at_time, grid, ways["sx"].isel(way=k).mean("realization"))) for k in (0, 2)
+    )
+    own = 2 * float(data["sigma"][0]) ** 2 * float(data["alpha"][0]) / (1 + float(data["alpha"][0]))
+    verdict = judged(gap > 3 * error)
+    if verdict is Verdict.HOLDS and abs(dropped) < 0.2 * held:
+        verdict = Verdict.METHOD_ONLY
     return Outcome(
-        Verdict.METHOD_ONLY if gap > 3 * found[:, 1].max() else Verdict.FAILS,
+        verdict,
         f"At t = {time:g} the averaged σx is {numbers(found[:, 0])} for ω = "
-        f"{numbers(data['frequency'].values)}: it jumps between the largest below 7.5 and those "
-        "above (value: by how much). A classical spin turns in the field that it makes itself with "
-        f"up to 2σ²α/(1+α) = {own:.3g} (expected: where the jump is); slower modes do not follow "
-        "it, faster ones do and hold the spin. A quantum spin has no such field.",
+        f"{numbers(data['frequency'].values)} (value: the least above 7.5 less the most below). "
+        "With photons eliminated and the field dropped that a classical spin makes itself, "
+        f"{dropped:.3f} is left at t = {at_time:g} in place of {held:.3f}: it is this field that "
+        f"holds the spins. It turns one with up to 2σ²α/(1+α) = {own:.3g}, which only faster modes "
+        "follow.",
         value=float(gap),
-        expected=own,
+        error=error,
     )
 
 
@@ -123,25 +143,25 @@ def power_law(findings: Findings) -> Outcome:
     """The laws from t_h on, and γ where a power law is not excluded."""
     data = findings("fig2_center")
     laws = data.sel(law=Law.POWER.value)
-    gamma = laws["law_gamma"].values
-    ends = zip(laws["law_gamma_low"].values, laws["law_gamma_high"].values, strict=True)
-    kept = [k for k in range(data.sizes["curve"]) if allowed(data, k, Law.POWER)]
-    largest = gamma[-1]
+    gamma, low, high = (laws[f"law_gamma{end}"].values for end in ("", "_low", "_high"))
+    kept = np.array([allowed(data, k, Law.POWER) for k in range(data.sizes["curve"])])
+    claimed = np.array([law == Law.POWER for law in verdicts(data)])
+    verdict = Verdict.CANNOT_TELL
+    if kept.all() and claimed.any() and np.abs(gamma[claimed] - 0.75).max() <= 0.15:
+        verdict = Verdict.HOLDS
+    elif 2 * kept.sum() < len(kept) and np.isfinite(gamma).all():
+        verdict = Verdict.FAILS
     texts = ", ".join(
-        f"{g:.2f} ({low:.2f} to {high:.2f})" for g, (low, high) in zip(gamma, ends, strict=True)
+        f"{g:.2f} ({a:.2f} to {b:.2f})" for g, a, b in zip(gamma, low, high, strict=True)
     )
-    found = verdicts(data)
-    verdict = all_follow(found, Law.POWER)
-    if verdict is Verdict.FAILS and any(name == Law.POWER for name in found):
-        verdict = Verdict.CANNOT_TELL
     return Outcome(
         verdict,
         f"{listed(data, 'sigma', 'σ')}. Fitted all the same, γ is {texts} for σ = "
         f"{numbers(data['sigma'].values)} (95 %). A power law is not excluded for "
-        f"{len(kept)} of {len(found)} values of σ. Value: γ at the largest σ.",
-        value=float(largest),
+        f"{kept.sum()} of {len(kept)} values of σ. Value: γ at the largest σ.",
+        value=float(gamma[-1]) if np.isfinite(gamma[-1]) else None,
         expected=0.75,
-        error=abs(float(largest) - 0.75),
+        error=float(high[-1] - low[-1]) / 3.92 if np.isfinite(gamma[-1]) else None,
     )
 
 
@@ -174,36 +194,43 @@ def not_exponential(findings: Findings) -> Outcome:
     "p. 4, below Fig. 2",
 )
 def locked(findings: Findings) -> Outcome:
-    """The frequency of what is left when a smooth decay is taken away."""
-    ratios, errors, texts = [], [], []
-    for figure in ("fig2_left", "fig2_center"):
-        data = findings(figure)
-        for number in range(data.sizes["curve"]):
-            frequency = float(data["frequency"][number])
+    """The frequencies of what is left of σx and of photons when a smooth curve is taken away."""
+    data = findings("locked")
+    ratios, errors, texts, unseen = [], [], [], 0
+    for number in range(data.sizes["curve"]):
+        frequency = float(data["frequency"][number])
+        where = f"σ = {float(data['sigma'][number]):g}, ω = {frequency:g}"
+        seen = []
+        for name in ("sx", "photons"):
             found = locked_frequency(
                 data["time"].values,
-                members(data, number),
-                start=1.0,
-                stop=min(float(data["time"][-1]), max(15.0, 6 * float(data["period"][number]))),
+                members_of(data, number, name),
+                stop=min(float(data["time"][-1]), 6 * float(data["period"][number])),
                 slowest=0.5 * frequency,
                 fastest=1.5 * frequency,
             )
-            where = f"σ = {float(data['sigma'][number]):g}, ω = {frequency:g}"
             if found is None:
-                texts.append(f"{where}: none seen")
+                unseen += 1
+                seen.append("none seen")
                 continue
             ratios.append(found.value / frequency)
             errors.append(found.stderr / frequency)
-            texts.append(f"{where}: {found.value:.3f}({1e3 * found.stderr:.0f})")
+            seen.append(f"{found.value:.3g}")
+        texts.append(f"{where}: {seen[0]} and {seen[1]}")
     if len(ratios) < 2:
         return Outcome(Verdict.CANNOT_TELL, "; ".join(texts) + ".")
     spread = float(np.ptp(ratios))
+    verdict = judged(spread < 0.2)
+    if verdict is Verdict.HOLDS and unseen > len(ratios):
+        verdict = Verdict.CANNOT_TELL
     return Outcome(
-        judged(spread < 0.1),
-        f"{'; '.join(texts)}. Value: the mean of frequency over ω; error: its range.",
+        verdict,
+        f"Frequencies of σx and of the number of photons in the first six periods: "
+        f"{'; '.join(texts)}. Seen in {len(ratios)} of {len(ratios) + unseen} curves. Value: the "
+        f"mean of frequency over ω, which lies between {min(ratios):.3g} and {max(ratios):.3g}.",
         value=float(np.mean(ratios)),
         expected=1.0,
-        error=spread,
+        error=float(np.std(ratios, ddof=1) / np.sqrt(len(ratios))),
     )
 
 

@@ -23,10 +23,17 @@ class Curve(NamedTuple):
     stderr: Array
 
 
+def members_of(dataset: xr.Dataset, number: int, name: str = "sx") -> Array:
+    """Curves of the realizations that ended well, (R, T)."""
+    one = dataset[name].isel(curve=number).transpose("realization", "time").values
+    if "status" not in dataset:
+        return np.asarray(one)
+    return np.asarray(one[dataset["status"].isel(curve=number).values == 1])
+
+
 def mean_curve(dataset: xr.Dataset, number: int, name: str = "sx", *, smooth: bool = True) -> Curve:
     """One curve of a figure, averaged over a period of its modes if `smooth`."""
-    one = dataset[name].isel(curve=number).transpose("realization", "time")
-    times, members = one["time"].values, one.values
+    times, members = dataset["time"].values, members_of(dataset, number, name)
     if smooth:
         times, members = period_average(times, members, float(dataset["period"][number]))
     both = nested_error(members)

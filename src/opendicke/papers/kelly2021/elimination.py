@@ -18,7 +18,6 @@ from opendicke.model.dicke import DickeModel
 from opendicke.model.ising import IsingModel, eliminate
 from opendicke.papers.catalogue import Desk, Scale
 from opendicke.papers.kelly2021.ensembles import (
-    FIELD,
     POLARIZED,
     DeskPart,
     Point,
@@ -27,6 +26,7 @@ from opendicke.papers.kelly2021.ensembles import (
     random_model,
     step_of,
 )
+from opendicke.papers.kelly2021.scales import FIELD
 from opendicke.solving import solve, trajectories
 
 _SAMPLES = 16
@@ -75,8 +75,7 @@ def make_elimination(scale: Scale, desk: Desk) -> xr.Dataset:
     for number, point in enumerate(points):
         desk(0.4 * number / len(points), f"ω = {point['frequency']:g}: trajectories")
         found.append(_residuals(parameters, point))
-    relaxing = scale.parameters["self_term"]
-    many = {**relaxing, "draws": max(4, relaxing["draws"] // 4)}
+    many = parameters["curves"]
     curves = gathered(DeskPart(desk, 0.4, 0.9), "elimination", many, points)
     eliminated = eliminated_curves(desk, many, points[0], "keep", (0.9, 1.0))
     return curves.merge(xr.concat(found, "curve")).assign(

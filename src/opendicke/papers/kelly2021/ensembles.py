@@ -16,11 +16,10 @@ from opendicke.model.couplings import Gaussian
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.state import ProductState
 from opendicke.papers.catalogue import Desk
+from opendicke.papers.kelly2021.scales import FIELD
 
 Point = Mapping[str, float]
 """What tells the curves of a figure apart: alpha, sigma, frequency, and loss or part."""
-FIELD = 1.0
-"""h, the unit of energy and of inverse time."""
 USUAL = 10.0
 """α of Figs. 1 and 2."""
 KEPT = ("sx", "sx_stderr", "sz", "sz_stderr", "status")

@@ -22,6 +22,7 @@ from opendicke.papers.kelly2021.drawing import (
 from opendicke.papers.kelly2021.map_figures import draw_fig1, draw_fig3_left
 from opendicke.papers.kelly2021.more_figures import (
     draw_elimination,
+    draw_locked,
     draw_paramagnet,
     draw_self_term,
     draw_steps,
@@ -38,13 +39,13 @@ __all__ = [
     "draw_fig3_center",
     "draw_fig3_left",
     "draw_fig3_right",
+    "draw_locked",
     "draw_loss",
     "draw_paramagnet",
     "draw_self_term",
     "draw_steps",
 ]
 
-_X = "mean σ$^x$ of the spins"
 _AVERAGED = "mean σ$^x$, averaged over 2π/ω"
 
 

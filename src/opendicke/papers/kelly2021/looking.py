@@ -11,7 +11,7 @@ from opendicke.analysis.relaxation import Relaxation, fit_relaxation
 from opendicke.analysis.relaxation_laws import Law
 from opendicke.model.checks import Array
 from opendicke.papers.catalogue import Verdict
-from opendicke.papers.kelly2021.drawing import Curve, mean_curve, verdict_of
+from opendicke.papers.kelly2021.drawing import Curve, mean_curve, members_of, verdict_of
 from opendicke.papers.kelly2021.relaxations import TOLERANCE
 
 
@@ -47,12 +47,6 @@ def all_follow(found: Sequence[str], law: Law) -> Verdict:
     return Verdict.HOLDS if found and all(name == law for name in found) else Verdict.CANNOT_TELL
 
 
-def members(dataset: xr.Dataset, number: int, name: str = "sx") -> Array:
-    """Curves of the realizations, (R, T)."""
-    one = dataset[name].isel(curve=number)
-    return np.asarray(one.transpose("realization", "time").values)
-
-
 def law_between(
     dataset: xr.Dataset, number: int, first: float, last: float, tolerance: float = TOLERANCE
 ) -> Relaxation:
@@ -61,16 +55,23 @@ def law_between(
     inside = dataset["time"].values <= last + period / 2
     return fit_relaxation(
         dataset["time"].values[inside],
-        members(dataset, number)[:, inside],
+        members_of(dataset, number)[:, inside],
         period=period if period < last else None,
         start=first,
         tolerance=tolerance,
     )
 
 
-def straight_factor(curve: Curve, apart: float) -> tuple[float, float]:
-    """The longest stretch of time in which a curve is a − b ln t within `apart`: both ends."""
-    grid = np.geomspace(max(curve.times[0], 0.2), curve.times[-1], 120)
+def straight_stretch(curve: Curve, apart: float) -> tuple[float, float]:
+    """The longest stretch of time in which a curve is a − b ln t within `apart`: both ends.
+
+    It ends where five times as much is left of the curve: what has decayed is straight as well.
+    """
+    alive = curve.mean > 5 * apart
+    end = len(alive) if alive.all() else int(alive.argmin())
+    if end < 3:
+        return float(curve.times[0]), float(curve.times[0])
+    grid = np.geomspace(max(curve.times[0], 0.2), curve.times[end - 1], 120)
     values = np.interp(grid, curve.times, curve.mean)
     logs = np.log(grid)
     best = (0, 0)
@@ -87,21 +88,60 @@ def straight_factor(curve: Curve, apart: float) -> tuple[float, float]:
 
 
 def departure(curve: Curve, first: float, last: float, apart: float) -> float:
-    """When a curve leaves, by `apart`, the a − b ln t that it follows from `first` to `last`."""
+    """When a curve leaves, by `apart`, the a − b ln t that it follows from `first` to `last`.
+
+    NaN if it does not follow one there, or does not leave it.
+    """
     inside = (curve.times >= first) & (curve.times <= last)
     slope = np.polyfit(np.log(curve.times[inside]), curve.mean[inside], 1)
-    late = curve.times > last
-    gap = np.abs(curve.mean[late] - np.polyval(slope, np.log(curve.times[late])))
-    gone = gap > np.maximum(apart, 3 * curve.stderr[late])
-    return float(curve.times[late][gone.argmax()]) if gone.any() else float("nan")
+    line = np.polyval(slope, np.log(np.maximum(curve.times, 1e-9)))
+    gone = np.abs(curve.mean - line) > np.maximum(apart, 3 * curve.stderr)
+    if gone[inside].any():
+        return float("nan")
+    late = gone & (curve.times > last)
+    return float(curve.times[late.argmax()]) if late.any() else float("nan")
 
 
-def exponent(x: Array, y: Array) -> float:
-    """Slope of ln y over ln x; NaN below two points."""
+def exponent(x: Array, y: Array) -> tuple[float, float]:
+    """Slope of ln y over ln x and its standard error; NaN below two and below three points."""
     good = np.isfinite(y) & (y > 0)
     if good.sum() < 2:
-        return float("nan")
-    return float(np.polyfit(np.log(x[good]), np.log(y[good]), 1)[0])
+        return float("nan"), float("nan")
+    logs = np.log(x[good])
+    slope, offset = np.polyfit(logs, np.log(y[good]), 1)
+    if good.sum() < 3:
+        return float(slope), float("nan")
+    left = np.log(y[good]) - slope * logs - offset
+    spread = float(np.sum((logs - logs.mean()) ** 2))
+    return float(slope), float(np.sqrt(np.sum(left**2) / (good.sum() - 2) / spread))
+
+
+def near(value: float, error: float, expected: float, within: float) -> Verdict:
+    """Holds within `within` of what is expected; fails if further, by two errors; else open."""
+    if not np.isfinite(value) or not np.isfinite(error):
+        return Verdict.CANNOT_TELL
+    gap = abs(value - expected)
+    if gap + 2 * error <= within:
+        return Verdict.HOLDS
+    return Verdict.FAILS if gap - 2 * error > within else Verdict.CANNOT_TELL
+
+
+def drift_of(dataset: xr.Dataset, number: int, name: str = "sz") -> tuple[float, float, float]:
+    """Mean over the last fifth of the times, how much it differs from the fifth before, its error.
+
+    The error is that of the difference in the same realizations.
+    """
+    curves = members_of(dataset, number, name)
+    times = dataset["time"].values
+    stop = float(times[-1])
+    late = curves[:, times > 0.8 * stop].mean(axis=1)
+    moved = late - curves[:, (times > 0.6 * stop) & (times <= 0.8 * stop)].mean(axis=1)
+    return float(late.mean()), float(moved.mean()), float(moved.std(ddof=1) / np.sqrt(len(moved)))
+
+
+def is_settled(drift: float, error: float, slow: float = 0.003) -> bool:
+    """Whether a drift from fifth to fifth is below its errors, or too small to matter."""
+    return abs(drift) <= max(3 * error, slow)
 
 
 def at(dataset: xr.Dataset, number: int, time: float, name: str = "sx") -> tuple[float, float]:

@@ -10,8 +10,9 @@ import xarray as xr
 
 from opendicke.analysis.response import response_map
 from opendicke.papers.catalogue import Desk, Scale
-from opendicke.papers.kelly2021.ensembles import FIELD, gathered
+from opendicke.papers.kelly2021.ensembles import gathered
 from opendicke.papers.kelly2021.relaxations import FLOOR, TOLERANCE
+from opendicke.papers.kelly2021.scales import FIELD
 from opendicke.physics.timescales import perturbative_time
 
 

@@ -39,7 +39,6 @@ def draw_paramagnet(dataset: xr.Dataset) -> Any:
             frequency, dataset["late"], dataset["late_stderr"], fmt="ko", ms=4.5,
             label="last fifth of the times",
         )  # fmt: skip
-        right.plot(frequency, dataset["earlier"], "k_", ms=9, label="the fifth before")
         thermal = (
             ("quantum", "thermal, all modes (paper)"),
             ("bright", "thermal, modes that couple"),
@@ -92,6 +91,40 @@ def draw_elimination(dataset: xr.Dataset) -> Any:
         right.set_ylabel("mean σ$^x$, averaged over 2π/ω")
         legend_under(right, 3)
     return figure
+
+
+def draw_locked(dataset: xr.Dataset) -> Any:
+    """σx and photons per spin over ωt/2π, those of the two figures apart."""
+    from matplotlib.figure import Figure
+
+    with style():
+        figure = Figure(figsize=(10.2, 5.6), layout="constrained")
+        panels = figure.subplots(2, 2, sharex="col")
+        slow = dataset["frequency"].values == dataset["frequency"].values.min()
+        for column, chosen in enumerate((~slow, slow)):
+            numbers = np.flatnonzero(chosen).tolist()
+            for number, look in zip(numbers, looks(len(numbers)), strict=True):
+                turns = 1 / float(dataset["period"][number])
+                for axes, name, unit in (
+                    (panels[0, column], "sx", 1.0),
+                    (panels[1, column], "photons", float(dataset["spins"][number])),
+                ):
+                    curve = mean_curve(dataset, number, name, smooth=False)
+                    few = curve.times * turns <= _TURNS
+                    scaled = Curve(
+                        curve.times[few] * turns, curve.mean[few] / unit, curve.stderr[few] / unit
+                    )
+                    plot_curve(axes, scaled, label=named(dataset, _BOTH, number), **look)
+            panels[1, column].set_xlabel("ωt/2π")
+            legend_under(panels[1, column], 3)
+        panels[0, 0].set_ylabel(_X)
+        panels[1, 0].set_ylabel("photons per spin")
+    return figure
+
+
+_BOTH = (("sigma", "σ"), ("frequency", "ω"))
+_TURNS = 6
+"""Periods of the modes that are shown."""
 
 
 def draw_self_term(dataset: xr.Dataset) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 
@@ -10,7 +12,9 @@ from opendicke.papers.kelly2021.ensembles import DeskPart, coordinates, experime
 
 
 def make_steps(scale: Scale, desk: Desk) -> xr.Dataset:
-    """The hardest ensembles of all figures at their step and at half of it, same samples.
+    """The hardest ensembles without loss at their step and at half of it, with the same samples.
+
+    With loss another step draws other noise, and means agree within errors only.
 
     Returns
     -------
@@ -42,3 +46,23 @@ def make_steps(scale: Scale, desk: Desk) -> xr.Dataset:
             )
         )
     return xr.concat(found, "curve").assign_coords(coordinates(parameters["total"], points))
+
+
+def make_locked(scale: Scale, desk: Desk) -> xr.Dataset:
+    """Early oscillations of σx and of the number of photons, at short intervals.
+
+    Returns
+    -------
+    xarray.Dataset
+        `sx` and `photons` of every realization, (curve, realization, time).
+    """
+    parameters = scale.parameters["locked"]
+    points = parameters["points"]
+    found = []
+    for number, point in enumerate(points):
+        share = (number / len(points), (number + 1) / len(points))
+        asked = replace(experiment(parameters, point), observables=["sx", "photons"])
+        made = desk.run(f"locked_{label(point)}", asked, share)
+        found.append(made[["sx", "photons", "status"]].drop_attrs(deep=False).load())
+    whole = xr.concat(found, "curve", data_vars="all", combine_attrs="override", join="exact")
+    return whole.assign_coords(coordinates(parameters["total"], points))

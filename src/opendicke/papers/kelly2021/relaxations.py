@@ -10,7 +10,8 @@ import xarray as xr
 
 from opendicke.analysis.relaxation_map import relaxation_fits
 from opendicke.papers.catalogue import Desk, Scale
-from opendicke.papers.kelly2021.ensembles import FIELD, gathered
+from opendicke.papers.kelly2021.ensembles import gathered
+from opendicke.papers.kelly2021.scales import FIELD
 from opendicke.physics.coupled_paramagnet import coupled_paramagnet
 from opendicke.physics.paramagnet import (
     classical_paramagnet_polarization,
@@ -66,23 +67,20 @@ def make_paramagnet(scale: Scale, desk: Desk) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Besides the curves: `late` and `late_stderr`, means of sz over the last fifth of the times,
-        `earlier`, over the fifth before it. Polarisations of thermal states that have the energy
+        Besides the curves: `late` and `late_stderr`, means of sz over the last fifth of the times.
+        Polarisations of thermal states that have the energy
         of the start: `quantum` (the paper's: all modes), `bright` (modes that couple),
         `classical` (those, as truncated Wigner has them) and `coupled` (with their coupling); and
         `temperature`, the paper's.
     """
     dataset = _plain(scale, desk, "paramagnet")
-    stop = float(dataset["time"][-1])
-    last = dataset["sz"].sel(time=slice(0.8 * stop, None)).mean("time")
-    before = dataset["sz"].sel(time=slice(0.6 * stop, 0.8 * stop)).mean("time")
     own = (dataset["alpha"].values, dataset["frequency"].values, FIELD)
     coupled = coupled_paramagnet(dataset["sigma"].values, *own)
-    many = dataset.sizes["realization"]
+    stop = float(dataset["time"][-1])
+    last = dataset["sz"].sel(time=slice(0.8 * stop, None)).mean("time")
     return dataset.assign(
         late=last.mean("realization"),
-        late_stderr=last.std("realization", ddof=1) / np.sqrt(many),
-        earlier=before.mean("realization"),
+        late_stderr=last.std("realization", ddof=1) / np.sqrt(dataset.sizes["realization"]),
         quantum=("curve", paramagnet_polarization(*own)),
         bright=("curve", paramagnet_polarization(*own, bright_only=True)),
         classical=("curve", classical_paramagnet_polarization(*own, bright_only=True)),

@@ -8,6 +8,8 @@ from typing import Any
 from opendicke.papers.catalogue import Scale
 
 Points = list[dict[str, float]]
+FIELD = 1.0
+"""h, the unit of energy and of inverse time."""
 
 # Figs. 2 and 3 print alpha = N_b/N_s, N_t = N_s + N_b, sigma and omega; the values between the ends
 # of their colour scales, draws and trajectories are not printed.
@@ -65,8 +67,7 @@ def _corners(total: int) -> Points:
         _point(10.0, 0.7, 10.0),
         _point(0.3, 5.0, 1.0),
         _point(10.0, 5.0, 10.0, part=1.0),
-        _point(10.0, 2.0, 10.0, loss=10.0),
-    ][: 7 if total > 100 else 3]
+    ][: 6 if total > 100 else 3]
 
 
 def _grid(**axes: list[float]) -> dict[str, list[float]]:
@@ -141,7 +142,15 @@ def _scale(
             "trajectories": 8,
             "stop": 4.0,
             "seed": 0,
+            "curves": curves([], large, 0.1, draws=max(6, draws // 4), stop=0.2 * stop),
         },
+        "locked": curves(
+            [_point(10.0, 2.0, w) for w in left] + [_point(10.0, s, 1.0) for s in center[::2]],
+            large,
+            0.1,
+            draws=max(6, draws // 4),
+            stop=min(stop, 20.0),
+        ),
         "paramagnet": curves(
             [_point(10.0, 0.7, w) for w in warm],
             large,
@@ -242,7 +251,7 @@ _BEYOND = _scale(
 
 SCALES = {
     "smoke": Scale("smoke", "5 spins and 50 modes, seconds", _SMOKE),
-    "paper": Scale("paper", "the paper's sizes, standard errors of .002", _PAPER),
+    "paper": Scale("paper", "the paper's sizes, standard errors of about .002", _PAPER),
     "beyond": Scale("beyond", "twice the spins and modes, four times the samples", _BEYOND),
 }
 

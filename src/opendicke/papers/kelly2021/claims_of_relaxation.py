@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import xarray as xr
 
-from opendicke.analysis.relaxation_frequency import locked_frequency
+from opendicke.analysis.relaxation_frequency import Frequency, locked_frequency
 from opendicke.analysis.relaxation_laws import Law
 from opendicke.papers.catalogue import Findings, Outcome, Verdict, claim, judged
 from opendicke.papers.kelly2021.drawing import Curve, mean_curve, members_of
@@ -188,6 +189,26 @@ def not_exponential(findings: Findings) -> Outcome:
     )
 
 
+def _frequency_of(data: xr.Dataset, number: int, name: str) -> Frequency | None:
+    """The locked frequency in the first stretch of time in which one is seen."""
+    frequency, period = float(data["frequency"][number]), float(data["period"][number])
+    stop = float(data["time"][-1])
+    for first, last in ((0.0, stop), (period, 10 * period), (0.5 * period, 4 * period)):
+        if min(last, stop) - first < 2 * period:
+            continue
+        found = locked_frequency(
+            data["time"].values,
+            members_of(data, number, name),
+            start=first,
+            stop=min(last, stop),
+            slowest=0.5 * frequency,
+            fastest=2 * frequency,
+        )
+        if found is not None:
+            return found
+    return None
+
+
 @claim(
     "locked",
     "Magnetisation and photons oscillate at a common frequency proportional to ω.",
@@ -202,13 +223,7 @@ def locked(findings: Findings) -> Outcome:
         where = f"σ = {float(data['sigma'][number]):g}, ω = {frequency:g}"
         seen = []
         for name in ("sx", "photons"):
-            found = locked_frequency(
-                data["time"].values,
-                members_of(data, number, name),
-                stop=min(float(data["time"][-1]), 6 * float(data["period"][number])),
-                slowest=0.5 * frequency,
-                fastest=1.5 * frequency,
-            )
+            found = _frequency_of(data, number, name)
             if found is None:
                 unseen += 1
                 seen.append("none seen")
@@ -225,7 +240,7 @@ def locked(findings: Findings) -> Outcome:
         verdict = Verdict.CANNOT_TELL
     return Outcome(
         verdict,
-        f"Frequencies of σx and of the number of photons in the first six periods: "
+        "Frequencies of σx and of the number of photons, where one is seen beside the decay: "
         f"{'; '.join(texts)}. Seen in {len(ratios)} of {len(ratios) + unseen} curves. Value: the "
         f"mean of frequency over ω, which lies between {min(ratios):.3g} and {max(ratios):.3g}.",
         value=float(np.mean(ratios)),

@@ -61,7 +61,7 @@ def _scanned(parameters: Mapping[str, Any], progress: Progress) -> xr.Dataset:
     axes = {name: np.geomspace(*ends) for name, ends in parameters["scan"].items()}
     couplings, etas = axes["couplings"], axes["etas"]
     shape = (len(couplings), len(etas))
-    margin, peak = np.empty(shape), np.empty(shape)
+    margin, peak, rise = (np.empty(shape) for _ in range(3))
     wrong, open_ = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     for place, g in enumerate(couplings):
         progress(place / len(couplings), f"rates of a spin with g = {g:.3g}")
@@ -72,6 +72,7 @@ def _scanned(parameters: Mapping[str, Any], progress: Progress) -> xr.Dataset:
             wrong[place, number] = (logs > _ACCURACY).sum()
             open_[place, number] = (np.abs(logs) <= _ACCURACY).sum()
             peak[place, number] = peak_of(parameters, g, eta)
+            rise[place, number] = rise_of(parameters, g, eta)
     dims = ("scan_coupling", "scan_eta")
     return xr.Dataset(
         {
@@ -79,6 +80,7 @@ def _scanned(parameters: Mapping[str, Any], progress: Progress) -> xr.Dataset:
             "wrong": (dims, wrong, {"long_name": "jumps with W(|ΔE|) > W(−|ΔE|)"}),
             "undecided": (dims, open_, {"long_name": "jumps with equal rates within errors"}),
             "peak": (dims, peak, {"long_name": "−ΔE/g² where the rate is largest"}),
+            "rise": (dims, rise, {"long_name": "how many times W rises again with |ΔE + g²|"}),
             "accuracy": ((), _ACCURACY),
         },
         {
@@ -106,6 +108,19 @@ def peak_of(parameters: Mapping[str, Any], coupling: float, eta: float) -> float
         best, step = grid[int(np.argmax(rates))], grid[1] - grid[0]
         low, high = best - 2 * step, best + 2 * step
     return float(-best)
+
+
+def rise_of(parameters: Mapping[str, Any], coupling: float, eta: float) -> float:
+    """How many times larger a rate is, at most, than one nearer to ΔE = −g² on the same side.
+
+    1 where the rate falls with |ΔE + g²|. Looked at are six quanta of the mode, where a weakly
+    coupled spin has its lines, or three widths, if these are more.
+    """
+    known = damped_to(parameters, eta)
+    quantum = known["frequency"] * energy_scale(known["frequency"], known["loss"], known["gain"])
+    away = np.arange(0.0, max(6 * quantum, 3 * width(parameters, coupling, eta)), quantum / 20)
+    both = [rates_at(parameters, coupling, eta, side * away - coupling**2) for side in (1, -1)]
+    return float(max((rates / np.minimum.accumulate(rates)).max() for rates in both))
 
 
 def make_fig2d(scale: Scale, progress: Progress) -> xr.Dataset:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.papers.fiorelli2020.cooling_figures import MARKERS, STYLES
-from opendicke.plots.style import COLORS, style
+from opendicke.papers.fiorelli2020.standards import of_group
+from opendicke.plots.style import COLORS, MARKERS, line_style, style
 
 
 def draw_fig3(dataset: xr.Dataset) -> Any:
@@ -25,24 +25,22 @@ def draw_fig3(dataset: xr.Dataset) -> Any:
 
 def _pairs(axes: Any, dataset: xr.Dataset) -> None:
     etas = dataset["eta"].values
-    groups = np.array([str(name) for name in dataset["group"].values])
+    drawn, shown = (of_group(dataset, "pair", name) for name in ("drawn", "shown"))
     ratios = np.exp(dataset["log_loop"].transpose("pair", "eta").values)
-    for number, row in enumerate(ratios[groups == "drawn"]):
+    for number, row in enumerate(np.exp(drawn["log_loop"].transpose("pair", "eta").values)):
         label = "drawn pairs" if number == 0 else None
         axes.plot(etas, row, color="0.75", lw=0.6, label=label)
-    for number, place in enumerate(np.flatnonzero(groups == "shown")):
-        pair = ", ".join(f"{g:g}".replace("-", "−") for g in dataset["couplings"].values[place])
+    for number, row in enumerate(np.exp(shown["log_loop"].transpose("pair", "eta").values)):
+        pair = ", ".join(f"{g:g}".replace("-", "−") for g in shown["couplings"].values[number])
         axes.plot(
             etas,
-            ratios[place],
-            color=COLORS[number],
-            ls=STYLES[number],
-            marker=MARKERS[number],
+            row,
+            **line_style(number, marker=True),
             markevery=max(1, len(etas) // 12),
             ms=4,
             label=f"g = ({pair})",
         )
-    roots = dataset["crossing"].values[groups == "drawn"]
+    roots = drawn["crossing"].values
     roots = roots[np.isfinite(roots)]
     axes.plot(roots, np.ones_like(roots), "|", color="black", ms=8, label="ratio 1, drawn pairs")
     axes.axhline(1, color="black", lw=0.7)
@@ -68,9 +66,7 @@ def _sizes(axes: Any, dataset: xr.Dataset) -> None:
         axes.plot(
             etas,
             middle,
-            color=COLORS[number],
-            ls=STYLES[number % 4],
-            marker=MARKERS[number],
+            **line_style(number, marker=True),
             markevery=(number, max(1, len(etas) // 10)),
             ms=3.5,
             label=f"N = {size}",

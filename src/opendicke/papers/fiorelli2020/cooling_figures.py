@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, MARKERS, band, line_style, style
 
-STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v", "P")
 _DISTANCE = {
     "variation": "distance of the end from uniform",
     "ground_weight": "weight of the ground states at the end",
@@ -30,9 +28,7 @@ def draw_fig2a(dataset: xr.Dataset) -> Any:
                 dataset["size"],
                 values.mean(axis=1),
                 values.std(axis=1, ddof=1) / count**0.5,
-                color=COLORS[number],
-                ls=STYLES[number % 4],
-                marker=MARKERS[number % 6],
+                **line_style(number, marker=True),
                 ms=4,
                 capsize=2,
                 label=f"η = {eta:g}",
@@ -61,15 +57,7 @@ def draw_fig2b(dataset: xr.Dataset) -> Any:
                 "over_ground_weight": "weight of the ground states",
             }.items()
         ):
-            fourth.plot(
-                etas,
-                one[name],
-                color=COLORS[number],
-                ls=STYLES[number],
-                marker=MARKERS[number],
-                ms=3.2,
-                label=words,
-            )
+            fourth.plot(etas, one[name], **line_style(number, marker=True), ms=3.2, label=words)
         eta = float(dataset["loss"] - dataset["gain"]) / float(dataset["frequency"])
         fourth.axvline(eta, color="0.5", lw=0.9)
         fourth.text(eta * 1.15, 1.02, f"η = {eta:g}", fontsize=8, color="0.35", va="bottom")
@@ -106,9 +94,7 @@ def _common(dataset: xr.Dataset) -> tuple[Any, Any]:
             panels[1], dataset["time"].values, dataset["mean_distribution"], dataset["level"]
         )
         mean, error = (dataset[f"mean_share{end}"].values[1:] for end in ("", "_stderr"))
-        band = {"color": COLORS[1], "alpha": 0.35, "lw": 0}
-        panels[1].fill_between(times, mean - 2 * error, mean + 2 * error, **band)
-        panels[1].plot(times, mean, color=COLORS[1], lw=1.6, label="mean ± 2 errors")
+        band(panels[1], times, mean, 2 * error, color=COLORS[1], lw=1.6, label="mean ± 2 errors")
         panels[1].axhline(-1, color="black", lw=1.1, ls="--", label="ground states")
         count = dataset.sizes["draw"] - dataset.sizes["shown"]
         panels[1].set_ylabel("E/|E$_0$|")
@@ -151,9 +137,8 @@ def _ends(axes: Any, dataset: xr.Dataset, names: tuple[str, ...]) -> None:
         drawn, shown = np.sort(values[count:]), values[:count]
         heights = np.arange(1, len(drawn) + 1) / len(drawn)
         mean, error = drawn.mean(), drawn.std(ddof=1) / len(drawn) ** 0.5
-        look = {"color": COLORS[number], "ls": STYLES[number]}
         label = f"{_DISTANCE[name]}: {mean:.3f} ± {error:.3f}"
-        axes.step(drawn, heights, where="post", label=label, **look)
+        axes.step(drawn, heights, where="post", label=label, **line_style(number))
         axes.errorbar(
             mean, 0.5, xerr=error, color=COLORS[number], marker=MARKERS[number], ms=5, capsize=3
         )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from opendicke.analysis.ensemble import ensemble_statistics
 from opendicke.experiment.experiment import Experiment
 from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo
+from opendicke.model.dicke import DickeModel
 from opendicke.model.ground_states import ground_states
 from opendicke.papers.catalogue import Desk, Scale
 from opendicke.papers.fiorelli2020.drawn import averaged, stationary_of
+from opendicke.papers.fiorelli2020.standards import SLOW, is_strong
 from opendicke.papers.fiorelli2020.two_spins import START, random_model
+from opendicke.physics.coherence_times import coherence_times
 
 _EXACT = 10
 """Spins up to which the stationary state is found besides."""
@@ -67,5 +72,30 @@ def make_crowd(scale: Scale, desk: Desk) -> xr.Dataset:
             exact = averaged(np.array([end.mean_energy / -end.lowest for end in ends]))
         else:
             exact = (np.array(np.nan), np.array(np.nan))
-        made.append(one.assign(stationary=((), exact[0]), stationary_stderr=((), exact[1])))
+        one = one.assign(stationary=((), exact[0]), stationary_stderr=((), exact[1]))
+        made.append(one.assign(_judged(drawn)))
     return xr.concat(made, "size", combine_attrs="drop").assign_coords(size=sizes)
+
+
+def _judged(drawn: list[DickeModel]) -> dict[str, Any]:
+    """How strongly the spins of all draws couple, and how soon they lose their coherence.
+
+    At fixed sum of g² single spins couple the more weakly the more of them there are.
+    """
+    couplings = np.concatenate([model.couplings[:, 0] for model in drawn])
+    drives = np.concatenate(
+        [
+            np.abs(model.field)
+            * coherence_times(model.couplings, model.frequencies, model.loss, model.gain)
+            for model in drawn
+        ]
+    )
+    return {
+        "drive": ((), float(np.median(drives)), {"long_name": "median of field × coherence time"}),
+        "slow": (
+            (),
+            float((drives > SLOW).mean()),
+            {"long_name": f"share of spins above {SLOW:g}"},
+        ),
+        "strong": ((), float(is_strong(couplings).mean()), {"long_name": "share with 8πg² ≥ 20"}),
+    }

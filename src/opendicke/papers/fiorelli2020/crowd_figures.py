@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.papers.fiorelli2020.cooling_figures import MARKERS, STYLES
-from opendicke.plots.style import COLORS, style
+from opendicke.papers.fiorelli2020.standards import SLOW, STRONG, of_group
+from opendicke.plots.style import COLORS, MARKERS, band, line_style, style
 
 
 def draw_crowd(dataset: xr.Dataset) -> Any:
@@ -16,24 +16,14 @@ def draw_crowd(dataset: xr.Dataset) -> Any:
     from matplotlib.figure import Figure
 
     with style():
-        figure = Figure(figsize=(11.0, 4.5), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+        figure = Figure(figsize=(12.4, 4.5), layout="constrained")
+        left, right, third = figure.subplots(1, 3, width_ratios=(1.4, 1, 1))
         times = dataset["time"].values[1:]
         for number, size in enumerate(dataset["size"].values):
             one = dataset.sel(size=size).isel(time=slice(1, None))
             mean, error = one["share"].values, one["share_stderr"].values
-            look = {"color": COLORS[number % 8]}
-            left.fill_between(times, mean - 2 * error, mean + 2 * error, alpha=0.22, lw=0, **look)
-            left.plot(
-                times,
-                mean,
-                ls=STYLES[number % 4],
-                marker=MARKERS[number % 6],
-                ms=3.5,
-                markevery=2,
-                label=f"N = {size:,}",
-                **look,
-            )
+            look = line_style(number, marker=True) | {"ms": 3.5, "markevery": 2}
+            band(left, times, mean, 2 * error, label=f"N = {size:,}", **look)
         exact = dataset.dropna("size", subset=["stationary"])
         for size in exact["size"].values:
             end = float(exact["stationary"].sel(size=size))
@@ -75,7 +65,28 @@ def draw_crowd(dataset: xr.Dataset) -> Any:
         right.set_ylabel("mean energy/lowest energy")
         right.legend(loc="lower left", fontsize=8)
         right.set_title("(b) what is reached", fontsize=9)
+        _weakness(third, dataset)
     return figure
+
+
+def _weakness(axes: Any, dataset: xr.Dataset) -> None:
+    """How many spins couple strongly, and how many flip before they lose their coherence."""
+    for number, (name, label) in enumerate(
+        (
+            ("drive", "median Ω t$_L$"),
+            ("slow", f"share of spins with Ω t$_L$ > {SLOW:g}"),
+            ("strong", f"share with 8πg² ≥ {STRONG:g}"),
+        )
+    ):
+        axes.plot(
+            dataset["size"], dataset[name], label=label, ms=4.5, **line_style(number, marker=True)
+        )
+    axes.set_xscale("log")
+    axes.set_ylim(-0.03, 1.6)
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.set_xlabel("number of spins N")
+    axes.legend(loc="upper left", fontsize=8)
+    axes.set_title("(c) couplings become weak", fontsize=9)
 
 
 def draw_jumps(dataset: xr.Dataset) -> Any:
@@ -91,12 +102,8 @@ def draw_jumps(dataset: xr.Dataset) -> Any:
     return figure
 
 
-def _drawn(dataset: xr.Dataset) -> xr.Dataset:
-    return dataset.isel(draw=[str(name) == "drawn" for name in dataset["group"].values])
-
-
 def _histogram(axes: Any, dataset: xr.Dataset) -> None:
-    drawn, place = _drawn(dataset), dataset["place"].values
+    drawn, place = of_group(dataset, "draw", "drawn"), dataset["place"].values
     width = np.log10(place[1] / place[0])
     for number, (name, label) in enumerate(
         (("histogram", "jumps at stationarity"), ("uniform", "all possible flips"))
@@ -104,9 +111,7 @@ def _histogram(axes: Any, dataset: xr.Dataset) -> None:
         values = drawn[name].transpose("draw", "place").values / width
         mean = values.mean(axis=0)
         error = values.std(axis=0, ddof=1) / len(values) ** 0.5
-        look = {"color": COLORS[number]}
-        axes.fill_between(place, mean - 2 * error, mean + 2 * error, alpha=0.25, lw=0, **look)
-        axes.plot(place, mean, ls=STYLES[number], label=label, **look)
+        band(axes, place, mean, 2 * error, label=label, **line_style(number))
     axes.axvline(1, 0, 0.84, color="0.3", lw=0.9, ls=":")
     axes.set_xscale("log")
     axes.set_xlim(1e-3, 1e3)
@@ -122,7 +127,7 @@ def _histogram(axes: Any, dataset: xr.Dataset) -> None:
 
 def _shares(axes: Any, dataset: xr.Dataset) -> None:
     """Sorted over draws: shares on either side."""
-    drawn = _drawn(dataset)
+    drawn = of_group(dataset, "draw", "drawn")
     heights = np.arange(1, drawn.sizes["draw"] + 1) / drawn.sizes["draw"]
     for number, (name, label) in enumerate(
         (
@@ -136,8 +141,7 @@ def _shares(axes: Any, dataset: xr.Dataset) -> None:
             values,
             heights,
             where="post",
-            color=COLORS[number],
-            ls=STYLES[number],
+            **line_style(number),
             label=f"{label}: {mean:.3f} ± {error:.3f}",
         )
         axes.errorbar(
@@ -160,9 +164,7 @@ def _ratio(axes: Any, dataset: xr.Dataset) -> None:
             axes.semilogx(
                 one["far"],
                 one["exact"] / one["closed"],
-                color=COLORS[number],
-                ls=STYLES[number % 4],
-                marker=MARKERS[number % 6],
+                **line_style(number, marker=True),
                 markevery=(number, 6),
                 ms=3.5,
                 label=f"g = {coupling:g}, η = {eta:g}",

@@ -13,30 +13,38 @@ from scipy.optimize import minimize_scalar
 from opendicke.methods.lindblad import Lindblad
 from opendicke.methods.rate_equation import RateEquation
 from opendicke.model.checks import Array
-from opendicke.model.configurations import configurations, model_energies
+from opendicke.model.configurations import configurations, model_energies, spin_flip_costs
 from opendicke.model.dicke import DickeModel
 from opendicke.papers.catalogue import Progress, Scale
 from opendicke.papers.fiorelli2020.drawn import damped_to
 from opendicke.papers.fiorelli2020.theory import upper_eta
 from opendicke.papers.fiorelli2020.two_spins import START, model_of
-from opendicke.physics.coherence_times import coherence_times
-from opendicke.physics.configuration_rates import configuration_rates
+from opendicke.physics.coherence_times import coherence_rates, coherence_times
+from opendicke.physics.configuration_rates import configuration_rates, energy_weights
 from opendicke.physics.rate_limits import Dephasing, dephasing_model
+from opendicke.results.dataset import words
 from opendicke.solving import solve
 
 FIELDS = {"corrected": 1.0, "printed": 2**0.5}
 """Factor of the field Ωλ/√2 of `dephasing_model`; the paper prints Ωλ."""
+READINGS = (0.5, 1.0, 2.0)
+"""Decay of a coherence over γ_eff, for the jump operators √γ(1+Z)/2, √(γ/2)Z and √γ Z.
+
+The paper says "dephasing at a rate γ_eff" and prints no jump operator.
+"""
 _LONG = 3.0
 """Length of the curves, in mean waiting times of the slowest flip."""
 
 
-def dephased(given: Dephasing, factor: float = 1.0) -> Array:
+def dephased(given: Dephasing, factor: float = 1.0, decay: float = 0.5) -> Array:
     """Generator of the density matrix (4^N, 4^N), rows and columns in the order of a flat array.
 
     .. math:: \\dot\\rho = -i[H, \\rho]
         + \\sum_i\\gamma_i(n_i\\rho n_i - \\tfrac12\\{n_i, \\rho\\})
 
-    with the field of the model times `factor`.
+    with the field of the model times `factor`, and for :math:`\\gamma_i` the rate of the model
+    times twice `decay`: coherences of one spin decay at `decay` times this rate, which is half of
+    it with the jump operator above.
     """
     spins = len(given.rates)
     one, flip = np.eye(2), np.array([[0.0, 1.0], [1.0, 0.0]])
@@ -50,7 +58,7 @@ def dephased(given: Dephasing, factor: float = 1.0) -> Array:
     for spin in range(spins):
         here = np.diag(up[:, spin])
         both = np.kron(here, size) + np.kron(size, here)
-        generator += given.rates[spin] * (np.kron(here, here) - both / 2)
+        generator += 2 * decay * given.rates[spin] * (np.kron(here, here) - both / 2)
     return np.asarray(generator)
 
 
@@ -118,6 +126,7 @@ def make_ising(scale: Scale, progress: Progress) -> xr.Dataset:
         scale_eta=((), float(etas[-1])),
     )
     whole = whole.assign_coords({"lambda": parameters["scales"]})
+    whole = whole.merge(_read(parameters, systems[0]))
     return whole.merge(_bounded(parameters, systems[0], progress))
 
 
@@ -148,6 +157,51 @@ def _grid(model: DickeModel, points: int) -> Array:
     """Even times over which all spins flip a few times, whatever the energy."""
     slowest = float(configuration_rates(model).mean(axis=1).min())
     return np.linspace(0.0, _LONG / slowest, points)
+
+
+def _read(parameters: Mapping[str, Any], cheap: list[float]) -> xr.Dataset:
+    """Speed of the model as printed under each reading of its dephasing, and of the corrected one.
+
+    In two cases: flips whose energy does not matter, and flips of a spin of small |g|, whose energy
+    is about the width of its rate's curve.
+    """
+    costly = parameters["costly"]
+    cases = {
+        "cheap": (damped_to(parameters, parameters["etas"][-1]), cheap),
+        "costly": (
+            {**damped_to(parameters, costly["eta"]), "field": costly["field"]},
+            costly["couplings"],
+        ),
+    }
+    speeds = np.empty((len(cases), len(READINGS)))
+    corrected, ratios = np.empty(len(cases)), np.empty(len(cases))
+    for place, (known, couplings) in enumerate(cases.values()):
+        model = model_of(known, couplings)
+        rates = configuration_rates(model)
+        weakest = int(np.abs(model.couplings[:, 0]).argmin())
+        times = np.linspace(0.0, _LONG / float(rates[weakest].mean()), known["points"])
+        given, generator = dephasing_model(model, known["scale"]), master(model)
+        for number, decay in enumerate(READINGS):
+            shown = populations(dephased(given, FIELDS["printed"], decay), times)
+            speeds[place, number] = speed(generator, shown, times)
+        corrected[place] = speed(generator, populations(dephased(given), times), times)
+        lost = float(coherence_rates(model.couplings, *modes_of(known))[weakest])
+        cost = np.abs(spin_flip_costs(model.couplings, energy_weights(model) / 4, weakest)).max()
+        ratios[place] = float(cost) / lost
+    return xr.Dataset(
+        {
+            "reading_speed": (("case", "reading"), speeds, {"long_name": "speed, as printed"}),
+            "case_corrected": (("case",), corrected, {"long_name": "speed, corrected"}),
+            "case_cost": (("case",), ratios, {"long_name": "cost of a flip over 1/t_L"}),
+            "case_name": words("case", list(cases)),
+        },
+        {"reading": ("reading", list(READINGS), {"long_name": "decay of coherence over γ_eff"})},
+    )
+
+
+def modes_of(known: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Frequency, loss and gain of the mode."""
+    return known["frequency"], known["loss"], known["gain"]
 
 
 def _apart(
@@ -181,8 +235,8 @@ def _bounded(
         ]
         apart = np.abs(both[0]["probability"].values - both[1]["probability"].values)
         errors.append(float(apart.max()))
-        modes = known["frequency"], known["loss"], known["gain"]
-        drives.append(float(coherence_times(model.couplings, *modes).max() * known["field"]))
+        slowest = float(coherence_times(model.couplings, *modes_of(known)).max())
+        drives.append(slowest * known["field"])
     weakest = min(abs(g) for g in couplings)
     settings = parameters["frequency"], parameters["field"], parameters["gain"]
     return xr.Dataset(

@@ -12,9 +12,10 @@ from opendicke.papers.fiorelli2020.cooling_figures import draw_fig2a, draw_fig2b
 from opendicke.papers.fiorelli2020.crowd_figures import draw_crowd, draw_jumps
 from opendicke.papers.fiorelli2020.limit_figures import draw_appendix, draw_ising
 from opendicke.papers.fiorelli2020.ratio_figures import draw_fig2c, draw_fig2d, draw_fig2e
+from opendicke.papers.fiorelli2020.standards import SLOW, of_group
 from opendicke.papers.fiorelli2020.theory import deviation_of_alike
 from opendicke.physics.coherence_times import DOUBTFUL
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, line_style, style
 
 __all__ = [
     "draw_appendix",
@@ -31,8 +32,6 @@ __all__ = [
 ]
 
 _CONFIGURATIONS = ("↑↑", "↑↓", "↓↑", "↓↓")
-_SLOW = 0.1
-"""Field times coherence time above which the rate equation warns."""
 _LINEAR = 1e-2
 """Λ/W up to which the axis is linear, so that zero has a place."""
 
@@ -45,7 +44,7 @@ def draw_fig2a_inset(dataset: xr.Dataset) -> Any:
         figure = Figure(figsize=(11.6, 5.0), layout="constrained")
         halves: Any = figure.subfigures(1, 2, width_ratios=(1.15, 1))
         left, right = halves
-        shown = dataset[["couplings", "ratio", "deviation"]].isel(pair=_of(dataset, "shown"))
+        shown = of_group(dataset[["couplings", "ratio", "deviation", "group"]], "pair", "shown")
         panels = left.subplots(2, 2, sharex=True, sharey=True).ravel()
         for number, axes in enumerate(panels):
             one = dataset[["exact", "rates"]].isel(panel=number)
@@ -57,11 +56,6 @@ def draw_fig2a_inset(dataset: xr.Dataset) -> Any:
         _entries(left)
         _deviations(right.subplots(), dataset)
     return figure
-
-
-def _of(dataset: xr.Dataset, group: str) -> np.ndarray:
-    """Places of the pairs that belong to a group."""
-    return np.flatnonzero([str(name) == group for name in dataset["group"].values])
 
 
 def _named(pair: xr.Dataset) -> str:
@@ -103,11 +97,11 @@ def _deviations(axes: Any, dataset: xr.Dataset) -> None:
     axes.plot(
         fine, deviation_of_alike(fine), color="black", lw=1.1, label="closed form, two spins alike"
     )
-    drawn = dataset.isel(pair=_of(dataset, "drawn"))
-    slow = drawn["drive"].values > _SLOW
+    drawn = of_group(dataset, "pair", "drawn")
+    slow = drawn["drive"].values > SLOW
     for chosen, marker, label in (
         (~slow, "o", "drawn couplings"),
-        (slow, "^", f"drawn, warned: h t$_L$ > {_SLOW:g}"),
+        (slow, "^", f"drawn, warned: h t$_L$ > {SLOW:g}"),
     ):
         axes.plot(
             drawn["ratio"].values[chosen],
@@ -119,13 +113,13 @@ def _deviations(axes: Any, dataset: xr.Dataset) -> None:
             mew=0.7,
             label=label,
         )
-    for color, look, group, label in (
-        (COLORS[0], "o-", "same", "g = (3, g$_2$)"),
-        (COLORS[1], "s-.", "opposite", "g = (2, −g$_2$)"),
+    for number, (group, label) in enumerate(
+        (("same", "g = (3, g$_2$)"), ("opposite", "g = (2, −g$_2$)"))
     ):
-        family = dataset.isel(pair=_of(dataset, group)).sortby("ratio")
-        axes.plot(family["ratio"], family["deviation"], look, color=color, ms=4, label=label)
-    shown = dataset.isel(pair=_of(dataset, "shown"))
+        family = of_group(dataset, "pair", group).sortby("ratio")
+        look = line_style(number, marker=True)
+        axes.plot(family["ratio"], family["deviation"], **look, ms=4, label=label)
+    shown = of_group(dataset, "pair", "shown")
     axes.plot(shown["ratio"], shown["deviation"], "D", color=COLORS[2], ms=5.5, label="(a) … (d)")
     for letter, ratio, deviation in zip(
         "abcd", shown["ratio"].values, shown["deviation"].values, strict=True

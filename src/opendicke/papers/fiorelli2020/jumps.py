@@ -22,6 +22,8 @@ from opendicke.results.dataset import words
 
 _ENDS = (1e-4, 1e5)
 """Of the axis of Γ²η/(4g²)."""
+_COSTS = np.arange(-40.25, 40.5, 0.5)
+"""Edges of the axis of ΔE; one interval is centred at zero."""
 
 
 def make_jumps(scale: Scale, progress: Progress) -> xr.Dataset:
@@ -36,7 +38,10 @@ def make_jumps(scale: Scale, progress: Progress) -> xr.Dataset:
         made.append(_of(model_of(parameters, couplings), edges))
     groups = ["shown"] * len(parameters["shown"]) + ["drawn"] * len(drawn)
     whole = xr.concat(made, "draw").assign(group=words("draw", groups))
-    whole = whole.assign_coords(place=np.sqrt(edges[1:] * edges[:-1]))
+    whole = whole.assign_coords(
+        place=np.sqrt(edges[1:] * edges[:-1]),
+        cost=("cost", (_COSTS[1:] + _COSTS[:-1]) / 2, {"long_name": "ΔE"}),
+    )
     return whole.merge(_ratios(parameters))
 
 
@@ -80,8 +85,16 @@ def _of(model: DickeModel, edges: Array) -> xr.Dataset:
     shown = np.clip(place, edges[0], edges[-1])
     histogram = np.histogram(shown, edges, weights=flux)[0]
     plain = np.histogram(shown, edges)[0] / place.size
+    # Jumps beyond the axis of ΔE, if any, are not shown: at an end they would look like a peak.
+    energies = costs * scale
+    costing = np.histogram(energies, _COSTS, weights=flux)[0]
+    possible = np.histogram(energies, _COSTS)[0] / energies.size
     return xr.Dataset(
         {name: ((), float(value), {"long_name": _SHARES[name]}) for name, value in shares.items()}
+        | {
+            "cost_histogram": (("cost",), costing, {"long_name": "share of jumps"}),
+            "cost_uniform": (("cost",), possible, {"long_name": "share of possible flips"}),
+        }
         | {
             "histogram": (("place",), histogram, {"long_name": "share of jumps"}),
             "uniform": (("place",), plain, {"long_name": "share of flips, each counted once"}),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, line_style, style
 
 
 def draw_appendix(dataset: xr.Dataset) -> Any:
@@ -61,18 +61,13 @@ def _rates(axes: Any, one: xr.Dataset) -> None:
 def _crossings(axes: Any, dataset: xr.Dataset) -> None:
     """Both estimates relative to the exact root."""
     over = dataset["over"].values
-    for number, (name, ls, marker, label) in enumerate(
-        (
-            ("estimate", "--", "s", "(S23) with 128"),
-            ("printed", ":", "^", "(S23) as printed, 32"),
-        )
+    for number, (name, label) in enumerate(
+        (("estimate", "(S23) with 128"), ("printed", "(S23) as printed, 32"))
     ):
         axes.semilogx(
             over,
             dataset[name] / dataset["crossing"],
-            color=COLORS[number],
-            ls=ls,
-            marker=marker,
+            **line_style(number, marker=True),
             ms=4,
             label=label,
         )
@@ -84,7 +79,10 @@ def _crossings(axes: Any, dataset: xr.Dataset) -> None:
 
 
 def draw_ising(dataset: xr.Dataset) -> Any:
-    """The fictitious Ising model with both fields, the scale λ, and the bound on η."""
+    """The fictitious Ising model with both fields, the scale λ, and the bound on η.
+
+    Coherences decay at γ_eff/2, as the jump operators √γ_eff(1+Z)/2 make them.
+    """
     from matplotlib.figure import Figure
 
     with style():
@@ -97,7 +95,8 @@ def draw_ising(dataset: xr.Dataset) -> Any:
         _scales(panels[count], dataset, "abcdefgh"[count])
         _bound(panels[count + 1], dataset, "abcdefgh"[count + 1])
         entries, labels = panels[0].get_legend_handles_labels()
-        figure.legend(entries, labels, loc="outside upper center", ncols=4, fontsize=8)
+        title = "coherences decay at γ$_{eff}$/2"
+        figure.legend(entries, labels, loc="outside upper center", ncols=4, fontsize=8, title=title)
     return figure
 
 
@@ -127,7 +126,7 @@ def _panel(axes: Any, one: xr.Dataset, letter: str) -> None:
 
 
 def _scales(axes: Any, dataset: xr.Dataset, letter: str) -> None:
-    axes.loglog(dataset["lambda"], dataset["over_scale"], "o-", color=COLORS[0], ms=4)
+    axes.loglog(dataset["lambda"], dataset["over_scale"], **line_style(0, marker=True), ms=4)
     axes.set_xlabel("scale λ")
     axes.set_ylabel("largest difference of a probability")
     eta = float(dataset["scale_eta"])
@@ -137,8 +136,10 @@ def _scales(axes: Any, dataset: xr.Dataset, letter: str) -> None:
 def _bound(axes: Any, dataset: xr.Dataset, letter: str) -> None:
     """Error of the rate equation over η, by exact dynamics."""
     etas = dataset["bounded"].values
-    axes.loglog(etas, dataset["bounded_error"], "s-", color=COLORS[2], ms=4, label="error")
-    axes.loglog(etas, dataset["bounded_drive"], "^--", color=COLORS[3], ms=4, label="Ω t$_L$")
+    for number, (name, label) in enumerate(
+        (("bounded_error", "error"), ("bounded_drive", "Ω t$_L$")), start=2
+    ):
+        axes.loglog(etas, dataset[name], **line_style(number, marker=True), ms=4, label=label)
     bound = float(dataset["bound"])
     axes.axvline(bound, color="0.4", lw=1.0, ls=":", label=f"paper's bound, {bound:.0f}")
     axes.set_xlabel("η")

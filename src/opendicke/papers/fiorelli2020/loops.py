@@ -109,12 +109,14 @@ def _least(
 ) -> tuple[float, float]:
     """η and value of the lowest local minimum of the largest |ln K|; NaN where it has none.
 
-    A zero between the two limits would be such a minimum.
+    A zero between the two limits is such a minimum. At the ends of the grid, where all loops close
+    in the limit, rounding makes minima of its own.
     """
-    inner = np.arange(1, len(etas) - 1)
+    there = np.flatnonzero(own > _ROUNDING)
+    inner = np.arange(there[0] + 1, there[-1]) if len(there) else np.arange(0)
     lower = (own[inner] <= own[inner - 1]) & (own[inner] <= own[inner + 1])
     found = [(np.nan, np.nan)]
-    for k in inner[lower & (own[inner] > _ROUNDING)]:
+    for k in inner[lower]:
         dip = minimize_scalar(
             lambda x: largest_loop(parameters, couplings, float(np.exp(x))),
             bounds=(np.log(etas[k - 1]), np.log(etas[k + 1])),

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.papers.fiorelli2020.cooling_figures import MARKERS, STYLES
 from opendicke.papers.fiorelli2020.theory import beta_of_energy, large_jump_ratio
-from opendicke.plots.style import COLORS, style
+from opendicke.plots.style import COLORS, line_style, style
 
 
 def draw_fig2c(dataset: xr.Dataset) -> Any:
@@ -28,9 +27,7 @@ def draw_fig2c(dataset: xr.Dataset) -> Any:
                 axes.plot(
                     jumps,
                     dataset["ratio"].sel(coupling=coupling, eta=eta),
-                    color=COLORS[number],
-                    ls=STYLES[number % 4],
-                    marker=MARKERS[number],
+                    **line_style(number, marker=True),
                     markevery=max(1, len(jumps) // 8),
                     ms=4,
                 )
@@ -43,9 +40,7 @@ def draw_fig2c(dataset: xr.Dataset) -> Any:
             axes.set_title(f"({letter}) g = {coupling:g}", fontsize=9)
         np.ravel(panels)[0].set_ylabel("R(ΔE) = W(ΔE)/W(−ΔE)")
         entries = [
-            Line2D(
-                [], [], color=COLORS[k], ls=STYLES[k % 4], marker=MARKERS[k], label=f"η = {eta:g}"
-            )
+            Line2D([], [], label=f"η = {eta:g}", **line_style(k, marker=True))
             for k, eta in enumerate(dataset["eta"].values)
         ]
         entries += [
@@ -142,13 +137,11 @@ def _one_band(axes: Any, etas: Any, values: Any, number: int, label: str) -> Non
     low, middle, high = np.quantile(values.transpose("eta", "draw"), [0.05, 0.5, 0.95], axis=1)
     axes.fill_between(etas, low, high, color=COLORS[number], alpha=0.15, lw=0)
     for edge in (low, high):
-        axes.plot(etas, edge, color=COLORS[number], ls=STYLES[number], lw=0.5)
+        axes.plot(etas, edge, **line_style(number), lw=0.5)
     axes.plot(
         etas,
         middle,
-        color=COLORS[number],
-        ls=STYLES[number],
-        marker=MARKERS[number],
+        **line_style(number, marker=True),
         ms=3.5,
         markevery=max(1, len(etas) // 12),
         label=f"{label}, median" if label else None,

@@ -159,6 +159,8 @@ def _fictitious(points: int, scales: list[float], bounded: list[float]) -> Table
         "scales": scales,
         "points": points,
         "bounded": bounded,
+        # A spin of small |g| beside one of large |g|: here the energy of a flip matters.
+        "costly": {"couplings": [0.05, 3.0], "eta": 100.0, "field": 1e-5},
     }
 
 
@@ -194,7 +196,7 @@ _SMOKE = {
     "fig2e": _over_eta(12, 2),
     "fig3": _loops(8, 4, [2, 3], 3),
     "appendix": _limits(60, 2),
-    "ising": _fictitious(13, [1.0, 8.0, 16.0, 32.0], [40.0, 640.0]),
+    "ising": _fictitious(13, [1.0, 8.0, 16.0, 32.0], [10.0, 40.0, 640.0]),
     "crowd": _crowd([10, 100], 6, 8, 1e4),
     "jumps": _jumps(4, 30),
 }

@@ -38,9 +38,10 @@ PAPER = Paper(
             title,
             make=later(f"{_ROOM}.{module}", f"make_{name}"),
             draw=later(f"{_ROOM}.figures", f"draw_{name}"),
-            seconds=SECONDS.get(name, {}),
+            seconds=SECONDS[name],
         )
         for name, title, module in _FIGURES
     ),
     claims=later(f"{_ROOM}.claims", "claims"),
+    seconds=SECONDS["claims"],
 )

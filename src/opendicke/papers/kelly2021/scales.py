@@ -255,5 +255,24 @@ SCALES = {
     "beyond": Scale("beyond", "twice the spins and modes, four times the samples", _BEYOND),
 }
 
-# On the machine of `papers.cost.slowness`, one process.
-SECONDS: Mapping[str, Mapping[str, float]] = {}
+# On the machine of `papers.cost.slowness`, in one process.
+SECONDS: Mapping[str, Mapping[str, float]] = {
+    name: {"smoke": smoke, "paper": paper}
+    for name, smoke, paper in (
+        ("fig1", 4, 200),
+        ("fig2_left", 3, 350),
+        ("fig2_center", 2, 560),
+        ("fig2_right", 2, 200),
+        ("fig3_left", 4, 280),
+        ("fig3_center", 4, 1000),
+        ("fig3_right", 4, 260),
+        ("displaced", 2, 290),
+        ("loss", 5, 850),
+        ("elimination", 3, 50),
+        ("paramagnet", 2, 270),
+        ("self_term", 5, 145),
+        ("locked", 3, 60),
+        ("steps", 2, 45),
+        ("claims", 4, 22),
+    )
+}

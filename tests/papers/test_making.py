@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -310,6 +311,108 @@ def test_notes_are_told_and_kept(
     assert json.loads(od.load(registered / "line.zarr").attrs["notes"]) == ["the method doubts"]
     assert main(COMMAND) == 0
     assert capsys.readouterr().err == ""
+
+
+def test_claims_follow_figures_that_are_made_anew(
+    registered: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A figure made again alone leaves verdicts on another one behind: they are judged anew."""
+    assert main(COMMAND) == 0
+    judged_by = json.loads(od.load(registered / "claims.zarr").attrs["figures"])
+    assert list(judged_by) == ["line"]
+    MADE.clear()
+    assert main([*COMMAND[:2], "dot", *COMMAND[2:], "--overwrite"]) == 0  # no claim looks at it
+    assert main(COMMAND) == 0
+    assert MADE == ["dot"]
+    assert main([*COMMAND[:2], "line", *COMMAND[2:], "--overwrite"]) == 0
+    capsys.readouterr()
+    assert main([*COMMAND, "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["  claims  about 5 min"]
+    MADE.clear()
+    assert main(COMMAND) == 0
+    assert MADE == [CLAIMS]
+    assert main(COMMAND) == 0
+    assert MADE == [CLAIMS]
+    shutil.rmtree(registered / "line.zarr")
+    assert main([*COMMAND[:2], CLAIMS, *COMMAND[2:]]) == 0
+    assert MADE == [CLAIMS]  # nothing speaks against the verdicts
+    assert main(COMMAND) == 0
+    assert MADE == [CLAIMS, "line", CLAIMS]
+
+
+def test_data_follow_a_dataset_that_was_replaced_before_an_interruption(
+    registered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped between the dataset and its copies: the copies of the former one are replaced."""
+    assert main(COMMAND) == 0
+
+    def other(scale: Scale, desk: Desk) -> xr.Dataset:
+        return make_line(scale, desk) + 1.0
+
+    def stopped(dataset: xr.Dataset, path: Path) -> Path:
+        raise KeyboardInterrupt
+
+    whole = tiny()
+    figures = (replace(whole.figures[0], make=other), whole.figures[1])
+    monkeypatch.setattr(papers, "find_paper", lambda name: replace(whole, figures=figures))
+    line = [*COMMAND[:2], "line", *COMMAND[2:]]
+    with monkeypatch.context() as patch:
+        patch.setattr(making, "write_netcdf", stopped)
+        assert main([*line, "--overwrite"]) == 130
+    _, rows = table_of(registered / "line.csv")
+    assert rows[0]["value"] == repr(1 / 3)
+    assert main(line) == 0
+    _, rows = table_of(registered / "line.csv")
+    assert rows[0]["value"] == repr(1 / 3 + 1.0)
+    with xr.open_dataset(registered / "line.nc", engine="h5netcdf") as opened:
+        assert float(opened["y"][0]) == 1 / 3 + 1.0
+    kept = [(registered / f"line{kind}").stat().st_mtime_ns for kind in (".nc", ".csv")]
+    assert main(line) == 0
+    again = [(registered / f"line{kind}").stat().st_mtime_ns for kind in (".nc", ".csv")]
+    assert again == kept
+
+
+def test_tables_hold_means_over_realizations(tmp_path: Path) -> None:
+    """With standard errors, of members that ended well and are numbers; NetCDF keeps the draws."""
+    values = np.array([[[1.0, 5.0], [2.0, 7.0], [6.0, 9.0], [90.0, 90.0]], np.full((4, 2), 3.0)])
+    values[0, 1, 1] = np.nan
+    status = np.array([[1, 1, 1, 2], [1, 3, 3, 3]], np.int8)
+    flags = {"flag_values": [1, 2, 3], "flag_meanings": "ok late bad"}
+    dims = ("curve", "realization", "time")
+    dataset = xr.Dataset(
+        {
+            "sx": (dims, values, {"long_name": "spin", "units": "1"}),
+            "sx_stderr": (dims, np.full((2, 4, 2), 0.5)),
+            "odd": (("realization", "curve"), np.arange(8).reshape(4, 2)),
+            "free": ("realization", [1.0, 2.0, 3.0, np.nan]),
+            "status": (("curve", "realization"), status, flags),
+        },
+        {"time": [0.0, 1.0]},
+    )
+    header, rows = table_of(write_table(dataset, tmp_path / "t.csv", "A title"))
+    words = "mean and standard error over realizations with status 1, the draws are in NetCDF"
+    assert f"# sx (curve, time): spin; {words}" in header
+    found = {
+        (row["curve"], row["time"]): (float(row["value"]), float(row["stderr"]))
+        for row in rows
+        if row["variable"] == "sx"
+    }
+    # By hand: 1, 2, 6 have the variance 7; 5, 9 have 8; one member has no error.
+    assert found["0", "0.0"] == pytest.approx((3.0, np.sqrt(7 / 3)))
+    assert found["0", "1.0"] == pytest.approx((7.0, np.sqrt(8 / 2)))
+    assert found["1", "0.0"][0] == 3.0
+    assert np.isnan(found["1", "0.0"][1])
+    odd = [float(row["value"]) for row in rows if row["variable"] == "odd"]
+    assert odd == [2.0, 1.0]
+    (free,) = (row for row in rows if row["variable"] == "free")
+    assert (float(free["value"]), float(free["stderr"])) == pytest.approx((2.0, 1 / np.sqrt(3)))
+    assert "# free (): mean and standard error over realizations, the draws are in NetCDF" in header
+    assert [row["value"] for row in rows if row["variable"] == "status"] == list("11121333")
+    write_netcdf(dataset, tmp_path / "t.nc")
+    with xr.open_dataset(tmp_path / "t.nc", engine="h5netcdf") as opened:
+        np.testing.assert_array_equal(opened["sx"], values)
+    without, _ = table_of(write_table(dataset[["sx"]], tmp_path / "u.csv", "A title"))
+    assert not [line for line in without if line.startswith("# realization")]
 
 
 def test_a_folder_of_an_odd_name(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -115,6 +116,7 @@ def test_gallery_shows_every_figure(tmp_path: Path) -> None:
     for figure in paper.figures:
         assert text.count(f"**`{figure.name}`**: {figure.title}.") == 1
     assert text.count("](_static/") == 1
+    assert text.count("The scale of `kick` is not known.") == 1
     kick = paper.figure("kick")
     assert f"**`kick`**: {kick.title}.\n\n![{kick.title}](_static/carollo2021_kick.png)" in text
     assert text.index("## carollo2021") < text.index("## fiorelli2020")
@@ -129,13 +131,84 @@ def test_publish(noisy: Path, tmp_path: Path) -> None:
     for target in (folder / "kick.png", folder / "stranger.png", results / "memory.png"):
         target.write_bytes(noisy.read_bytes())
     od.save(FIRST, folder / "claims.zarr")
+    od.save(FIRST, folder / "kick.zarr")
     made = publish(results, pages, ["memory"])
     names = {str(path.relative_to(pages)) for path in made}
     pictures = {"_static/memory.png", "_static/carollo2021_kick.png"}
     assert names == pictures | {"gallery.md", "claims.md"}
     assert {path.name for path in pages.rglob("*.*")} == {Path(name).name for name in names}
-    assert "carollo2021_kick.png" in (pages / "gallery.md").read_text()
+    page = (pages / "gallery.md").read_text()
+    assert "carollo2021_kick.png" in page
+    paper = find_paper("carollo2021")
+    assert f"{paper.reference}. Scale: smoke (coarse grids" in page
+    assert page.count("Scale: ") == 1
+    # Published pictures know their scale when those of other figures are added later.
+    (folder / "kick.png").unlink()
+    publish(results, pages)
+    assert (pages / "gallery.md").read_text() == page
     assert "## carollo2021" in (pages / "claims.md").read_text()
+
+
+def scaled(folder: Path, name: str, picture: Path, scale: str) -> None:
+    """A picture of a figure, and a dataset that was made at this scale."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.png").write_bytes(picture.read_bytes())
+    od.save(table("carollo2021", {}, scale), folder / f"{name}.zarr", overwrite=True)
+
+
+def test_scales_are_not_mixed(noisy: Path, tmp_path: Path) -> None:
+    """Neither figures with figures, nor with claims, nor with what is published already."""
+    results, pages = tmp_path / "results", tmp_path / "docs"
+    folder = results / "carollo2021"
+    scaled(folder, "kick", noisy, "smoke")
+    scaled(folder, "fig2", noisy, "paper")
+    with pytest.raises(od.StoreError, match=r"carollo2021 at more than one scale, .*kick at the"):
+        publish(results, pages)
+    assert not pages.exists()
+    scaled(folder, "fig2", noisy, "smoke")
+    publish(results, pages)
+    for name in ("kick.png", "fig2.png"):
+        (folder / name).unlink()
+    scaled(folder, "basin", noisy, "paper")
+    with pytest.raises(od.StoreError, match=r"more than one scale, .*basin at the scale paper"):
+        publish(results, pages)
+    od.save(table("carollo2021", {}, "smoke"), folder / "claims.zarr")
+    with pytest.raises(od.StoreError, match=r"results` would show .* claims at the scale smoke"):
+        publish(results, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_nothing_is_published_unless_all_can_be(
+    noisy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence, the exit code, and no file of the others."""
+    results, pages = tmp_path / "results", tmp_path / "docs"
+    scaled(results / "carollo2021", "kick", noisy, "smoke")
+    command = [str(results), str(pages)]
+    assert gallery.main([*command, "none"]) == 2
+    told = f"Error: `{results / 'none.png'}` cannot be used: No such file or directory.\n"
+    assert capsys.readouterr().err == told
+    assert not pages.exists()
+    (pages / "gallery.md").mkdir(parents=True)
+    assert gallery.main(command) == 2
+    assert "gallery.md` cannot be written: it is a folder." in capsys.readouterr().err
+    assert not (pages / "_static").exists()
+    (pages / "gallery.md").rmdir()
+    shutil.rmtree(results / "carollo2021" / "kick.zarr")
+    assert gallery.main(command) == 2
+    assert "kick.zarr` cannot be read as a dataset: it does not exist." in capsys.readouterr().err
+    assert gallery.main([]) == 2
+
+
+def test_pictures_are_whole_or_not_there(noisy: Path, tmp_path: Path) -> None:
+    """Somebody who reads while it is written sees the old picture, and no rest is left."""
+    target = tmp_path / "docs" / "a.png"
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    with target.open("rb") as reader:
+        shrink(noisy, target)
+        assert reader.read() == b"old"
+    assert [path.name for path in target.parent.iterdir()] == ["a.png"]
 
 
 def test_publish_without_claims_leaves_the_page(tmp_path: Path) -> None:

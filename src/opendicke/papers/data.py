@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from opendicke.errors import StoreError
+from opendicke.errors import StoreError, shown
+from opendicke.measure.raw import Status
 from opendicke.results.dataset import as_json
 from opendicke.results.store import check_folder, save
 
 MOST_ROWS = 200_000
 """Numbers of a variable that a table holds; larger ones are in the NetCDF file alone."""
+_DRAWS = "realization"
 
 
 def check_files(folder: Path, name: str, suffixes: tuple[str, ...]) -> None:
@@ -72,29 +74,41 @@ def write_table(dataset: xr.Dataset, path: Path, title: str) -> Path:
 
     The columns are `variable`, the dimensions (empty where a variable does not have them), `value`
     and, where a variable has a standard error, `stderr`. Lines that begin with `#` say what the
-    variables are, with units, and which were left out as too large.
+    variables are, with units, and which were left out as too large. Of numbers for each
+    `realization` the table holds the mean and the standard error over those whose `status` is 1,
+    where there is one, and which are not NaN; single draws are in the NetCDF file.
     """
-    dims = [str(dim) for dim in dataset.dims]
     rows: list[tuple[str, xr.DataArray, xr.DataArray | None]] = []
+    said: list[str] = []
+    for name, data in _tabled(dataset):
+        error = _error_of(name, data, dataset)
+        note = ""
+        if _is_drawn(name, data, dataset):
+            ended = _ended_well(data, dataset)
+            data, error = _over_draws(data, ended)
+            chosen = "" if ended is None else " with status 1"
+            note = f"mean and standard error over realizations{chosen}, the draws are in NetCDF"
+        words = "; ".join(part for part in (_described(data), note) if part)
+        label = f"{name} ({', '.join(map(str, data.dims))}): {words}"
+        if data.size > MOST_ROWS:
+            said.append(f"{label}; left out here, being {data.size} numbers")
+            continue
+        said.append(label)
+        rows.append((name, data, error))
+    single = any(_DRAWS in data.dims for _, data, _ in rows)
+    dims = [str(dim) for dim in dataset.dims if dim != _DRAWS or single]
     header = [*title.splitlines(), "columns: variable, its place, value, standard error"]
     for dim in dims:
-        said = _described(dataset[dim]) if dim in dataset.coords else "counted from 0"
-        header.append(f"{dim}: {said}")
-    for name, data in _tabled(dataset):
-        label = f"{name} ({', '.join(map(str, data.dims))}): {_described(data)}"
-        if data.size > MOST_ROWS:
-            header.append(f"{label}; left out here, being {data.size} numbers")
-            continue
-        header.append(label)
-        rows.append((name, data, _error_of(name, data, dataset)))
+        known = _described(dataset[dim]) if dim in dataset.coords else "counted from 0"
+        header.append(f"{dim}: {known}")
+    header += said
     buffer = io.StringIO()
     buffer.writelines(f"# {' '.join(line.split()).removesuffix(':')}\n" for line in header)
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(["variable", *dims, "value", "stderr"])
     for name, data, error in rows:
         table.writerows(_rows(name, data, error, dims))
-    _write(buffer.getvalue(), path)
-    return path
+    return write_whole(buffer.getvalue(), path)
 
 
 def _tabled(dataset: xr.Dataset) -> list[tuple[str, xr.DataArray]]:
@@ -117,6 +131,32 @@ def _is_error(name: str, data: xr.DataArray, dataset: xr.Dataset) -> bool:
 def _error_of(name: str, data: xr.DataArray, dataset: xr.Dataset) -> xr.DataArray | None:
     error = dataset.data_vars.get(f"{name}_stderr")
     return error if error is not None and error.dims == data.dims else None
+
+
+def _is_drawn(name: str, data: xr.DataArray, dataset: xr.Dataset) -> bool:
+    """Whether a variable has numbers for each draw that can be averaged, which flags cannot."""
+    numbers = data.dtype.kind in "fiub" and "flag_meanings" not in data.attrs
+    return _DRAWS in data.dims and numbers and name != "status" and name not in dataset.coords
+
+
+def _ended_well(data: xr.DataArray, dataset: xr.Dataset) -> xr.DataArray | None:
+    status = dataset.get("status")
+    if status is None or _DRAWS not in status.dims or not set(status.dims) <= set(data.dims):
+        return None
+    return status == Status.OK
+
+
+def _over_draws(
+    data: xr.DataArray, ended: xr.DataArray | None
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean and its standard error over the draws that count; NaN where there are too few."""
+    kept = data.astype(float) if ended is None else data.astype(float).where(ended)
+    count = kept.notnull().sum(_DRAWS)
+    mean = kept.sum(_DRAWS) / count.where(count > 0)
+    squares = ((kept - mean) ** 2).sum(_DRAWS) / (count - 1).where(count > 1)
+    order = [dim for dim in data.dims if dim != _DRAWS]
+    error = (squares / count.where(count > 0)) ** 0.5
+    return mean.transpose(*order).assign_attrs(data.attrs), error.transpose(*order)
 
 
 def _described(data: xr.DataArray) -> str:
@@ -153,15 +193,38 @@ def _word(value: Any) -> str:
     return repr(plain) if isinstance(plain, float) else str(plain)
 
 
-def _write(text: str, path: Path) -> None:
-    """A file, whole or not at all."""
+def attributes_of(store: Path) -> dict[str, Any]:
+    """What is said of a dataset on disk, without reading its numbers.
+
+    Raises
+    ------
+    StoreError
+        If there is none, or it cannot be read.
+    """
+    try:
+        with xr.open_zarr(store, consolidated=False) as opened:
+            return {str(key): value for key, value in opened.attrs.items()}
+    except Exception as error:  # readers raise whatever their libraries raise on damaged files
+        reason = shown(str(error), 200) if store.exists() else "it does not exist"
+        raise StoreError(f"`{store}` cannot be read as a dataset: {reason}.") from None
+
+
+def write_whole(content: str | bytes, path: Path) -> Path:
+    """Write a file, whole or not at all.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
     partial = path.with_name(f".{uuid.uuid4().hex[:8]}.new{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content.encode() if isinstance(content, str) else content)
         partial.replace(path)
     except OSError as error:
         raise StoreError(f"`{path}` cannot be written: {error.strerror or error}.") from None
     finally:
         with suppress(OSError):
             partial.unlink()
+    return path

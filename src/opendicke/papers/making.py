@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time as clock
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from opendicke.errors import StoreError
 from opendicke.model.checks import integer
 from opendicke.papers.catalogue import CLAIMS, Figure, Paper, Progress, Scale
 from opendicke.papers.cost import cost_lines, slowness
-from opendicke.papers.data import check_files, write_netcdf, write_table
+from opendicke.papers.data import attributes_of, check_files, write_netcdf, write_table
 from opendicke.papers.desk import ENSEMBLES, FolderDesk
 from opendicke.papers.report import outcomes_dataset, short_table, write_report
 from opendicke.plots.style import save_figure
@@ -24,6 +24,8 @@ from opendicke.results.dataset import FORMAT, as_json
 from opendicke.results.store import check_folder, check_writable, load, save
 
 _NOTES = "notes"
+_FIGURES = "figures"
+"""Of a table of claims: the figures that they looked at, and which making of each."""
 
 
 class Made(NamedTuple):
@@ -52,6 +54,7 @@ class Workshop:
     _bar: Bar | None = None
     _judged: float = 0.0
     _asked: frozenset[str] = frozenset()
+    _looked_at: dict[str, str] = field(default_factory=dict)
 
     def check(self, names: list[str]) -> None:
         """Refuse, before anything is computed, what could not be written in the end.
@@ -78,13 +81,9 @@ class Workshop:
 
         One line each; none if all is there.
         """
-        if CLAIMS in names and self.store(CLAIMS).exists() and not self.overwrite:
+        if CLAIMS in names and not self._missing(CLAIMS, names):
             names = [name for name in names if name != CLAIMS]  # it needs nothing any more
-        missing = [
-            name
-            for name in self._needed(names)
-            if self._replaced(name, names) or not self.store(name).exists()
-        ]
+        missing = [name for name in self._needed(names) if self._missing(name, names)]
         if not missing:
             return []
         title = f"{self.paper.name} at the scale {self.scale.name}, to be made in {self.folder}:"
@@ -104,6 +103,30 @@ class Workshop:
     def _replaced(self, name: str, asked: Collection[str]) -> bool:
         """Whether what there is of a name does not count."""
         return self.overwrite and name in asked
+
+    def _missing(self, name: str, asked: Collection[str]) -> bool:
+        """Whether a name has to be made where these are asked for."""
+        if self._replaced(name, asked) or not self.store(name).exists():
+            return True
+        return name == CLAIMS and self._outdated(asked)
+
+    def _outdated(self, asked: Collection[str]) -> bool:
+        """Whether claims were judged by other figures than there are, or will be once made.
+
+        Those that are gone, and are not asked for, say nothing against the verdicts.
+        """
+        try:
+            judged_by = json.loads(attributes_of(self.store(CLAIMS))[_FIGURES])
+        except (KeyError, ValueError):
+            return True
+        return any(
+            self._making(figure) != making if self.store(figure).exists() else figure in asked
+            for figure, making in judged_by.items()
+        )
+
+    def _making(self, figure: str) -> str:
+        """Which making of a figure the folder holds."""
+        return _making_of(attributes_of(self.store(figure)))
 
     def store(self, name: str) -> Path:
         """Where the dataset of a figure lies."""
@@ -139,7 +162,9 @@ class Workshop:
 
     def __call__(self, figure: str) -> xr.Dataset:
         """The dataset of a figure, for the claims: the one in the folder, or made now."""
-        return self._kept(figure, lambda: self._computed(figure, self._told))[0]
+        dataset = self._kept(figure, lambda: self._computed(figure, self._told))[0]
+        self._looked_at[figure] = _making_of(dataset.attrs)
+        return dataset
 
     def _computed(self, name: str, progress: Progress) -> xr.Dataset:
         """The dataset of a figure, and what methods doubted on the way."""
@@ -190,7 +215,7 @@ class Workshop:
         """The dataset of a name: made just before, found in the folder, or computed now."""
         if name in self._fresh:
             return self._fresh[name], True
-        if self.store(name).exists() and not self._replaced(name, self._asked):
+        if not self._missing(name, self._asked):
             self._fresh[name] = self._stored(name)
             return self._fresh[name], True
         start = clock.perf_counter()
@@ -203,12 +228,19 @@ class Workshop:
     def _write_data(self, dataset: xr.Dataset, name: str, title: str, *, reused: bool) -> None:
         """The dataset for other programs, beside the picture."""
         netcdf, table = (self.folder / f"{name}{suffix}" for suffix in (".nc", ".csv"))
-        if not (reused and netcdf.exists()):
+        if not (reused and self._follows(netcdf, name)):
             write_netcdf(dataset, netcdf)
-        if not (reused and table.exists()):
+        if not (reused and self._follows(table, name)):
             words = f"{self.paper.name}, {name}: {title} (scale {self.scale.name})"
             made = f"opendicke {dataset.attrs['opendicke_version']}, {dataset.attrs['created']}"
             write_table(dataset, table, f"{words}\n{self.paper.reference}\n{made}")
+
+    def _follows(self, path: Path, name: str) -> bool:
+        """Whether a file was written after the dataset, so that it is not of a former one."""
+        if not path.exists():
+            return False
+        made = (part.stat().st_mtime_ns for part in self.store(name).iterdir())
+        return path.stat().st_mtime_ns >= max(made, default=0)
 
     def _stamped(self, dataset: xr.Dataset, name: str, seconds: float) -> xr.Dataset:
         """Provenance, for datasets that do not bring their own, and which figure they are of."""
@@ -229,15 +261,22 @@ class Workshop:
 
         def compute() -> xr.Dataset:
             outcomes = []
+            self._looked_at = {}
             with Bar(label, enabled=self.progress) as bar:
                 self._bar = bar
                 for number, claim in enumerate(claims):
                     self._judged = number / len(claims)
                     bar(self._judged, claim.name)
                     outcomes.append(claim.check(self))
-            return outcomes_dataset(claims, outcomes)
+            found = outcomes_dataset(claims, outcomes)
+            return found.assign_attrs({_FIGURES: as_json(self._looked_at)})
 
         dataset, reused = self._kept(CLAIMS, compute)
         self._write_data(dataset, CLAIMS, "What the paper says, put to the test", reused=reused)
         shown = write_report(dataset, self.paper, self.scale, self.folder / f"{CLAIMS}.md")
         return Made(CLAIMS, self.store(CLAIMS), shown, reused, short_table(dataset))
+
+
+def _making_of(attributes: Mapping[Any, Any]) -> str:
+    """When a dataset was made and in how many seconds: no two makings agree in both."""
+    return f"{attributes.get('created')}, {attributes.get('wall_time_seconds')} s"

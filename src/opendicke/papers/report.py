@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from opendicke.errors import StoreError
 from opendicke.papers import find_paper
 from opendicke.papers.catalogue import Claim, Outcome, Paper, Scale, Verdict
+from opendicke.papers.data import write_whole
 from opendicke.results.dataset import words
 
 _NUMBERS = ("value", "expected", "error")
@@ -84,14 +84,22 @@ def write_report(dataset: xr.Dataset, paper: Paper, scale: Scale, path: Path) ->
 
 
 def write_claims_page(datasets: Iterable[xr.Dataset], path: Path) -> Path:
-    """Write what all papers claim and what was found, one paragraph for each claim.
+    """Write what all papers claim and what was found, as `claims_page` says it."""
+    return write_text(claims_page(datasets), path)
+
+
+def claims_page(datasets: Iterable[xr.Dataset]) -> list[str]:
+    """What all papers claim and what was found, one paragraph for each claim.
 
     Parameters
     ----------
     datasets
         The tables of claims, one for each paper, as `Workshop` made them.
-    path
-        Where to write.
+
+    Returns
+    -------
+    list of str
+        The lines of the page, in Markdown.
     """
     tables = list(datasets)
     count = sum(table.sizes["claim"] for table in tables)
@@ -118,7 +126,7 @@ def write_claims_page(datasets: Iterable[xr.Dataset], path: Path) -> Path:
         ]
         for i in range(table.sizes["claim"]):
             lines += ["", *_paragraph(table.isel(claim=i))]
-    return write_text(lines, path)
+    return lines
 
 
 def _paragraph(claim: xr.Dataset) -> list[str]:
@@ -144,19 +152,14 @@ def _plain(text: str) -> str:
 
 
 def write_text(lines: Iterable[str], path: Path) -> Path:
-    """Write a page of text.
+    """Write a page of text, whole or not at all.
 
     Raises
     ------
     StoreError
         If it cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"`{path}` cannot be written: {error.strerror or error}.") from None
-    return path
+    return write_whole("\n".join(lines) + "\n", path)
 
 
 def _number(value: float) -> str:

@@ -200,13 +200,12 @@ def test_claims(made: Path) -> None:
     at = {claim.name: claim.check(workshop) for claim in VALIDITY}
     assert {name: outcome.verdict for name, outcome in at.items()} == {
         "no_symmetries": Verdict.FAILS,
-        "condition": Verdict.FAILS,
-        "inset": Verdict.HOLDS,
+        "condition": Verdict.CANNOT_TELL,  # too few draws at this scale
+        "inset": Verdict.CANNOT_TELL,
     }
-    assert at["inset"].value == pytest.approx(REFERENCE["max_deviation"], abs=1e-4)
-    assert at["condition"].value == pytest.approx(0.075, abs=5e-4)
-    assert at["condition"].expected == pytest.approx(1 / 12)
-    assert at["no_symmetries"].value == 0
+    assert f"{REFERENCE['max_deviation']:.4f}" in at["inset"].evidence
+    assert "deviates by 0.075" in at["condition"].evidence
+    assert at["no_symmetries"].value == 1
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from scipy.integrate import quad
 import opendicke as od
 from opendicke.cli import main
 from opendicke.papers import find_paper, known_papers
-from opendicke.papers.catalogue import Verdict
+from opendicke.papers.catalogue import Scale, Verdict
 from opendicke.papers.fiorelli2020.claims import claims
 from opendicke.papers.fiorelli2020.theory import beta_of_energy, large_jump_ratio
 from opendicke.papers.making import Workshop
@@ -45,6 +46,7 @@ VERDICTS = {
     "fictitious_field": Verdict.FAILS,
     "fictitious_scale": Verdict.HOLDS,
     "peak": Verdict.HOLDS,
+    "falling_rates": Verdict.FAILS,
     "asymmetry": Verdict.HOLDS,
     "gaussian": Verdict.HOLDS,
     "power_law": Verdict.HOLDS,
@@ -54,15 +56,17 @@ VERDICTS = {
     "hot_at_small_eta": Verdict.HOLDS,
     "hot_at_large_eta": Verdict.HOLDS,
     "large_jump_ratio": Verdict.HOLDS,
-    "cooling": Verdict.HOLDS,
+    "cooling": Verdict.METHOD_ONLY,
+    "cold_below_one": Verdict.HOLDS,
     "theta": Verdict.FAILS,
+    "peaked_jumps": Verdict.HOLDS,
     "small_jumps": Verdict.FAILS,
     "thermal_jumps": Verdict.FAILS,
     "slower_jumps": Verdict.HOLDS,
     "gap": Verdict.HOLDS,
-    "many_spins": Verdict.HOLDS,
+    "many_spins": Verdict.CANNOT_TELL,
     "balanced_ends": Verdict.HOLDS,
-    "one_crossing": Verdict.FAILS,
+    "one_crossing": Verdict.CANNOT_TELL,
     "no_eta_closes_all": Verdict.HOLDS,
 }
 
@@ -79,6 +83,17 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def data(made: Path, name: str) -> xr.Dataset:
     return od.load(made / f"{name}.zarr")
+
+
+@dataclass
+class Looking:
+    """What claims look at: datasets that a test has changed."""
+
+    scale: Scale
+    datasets: dict[str, xr.Dataset]
+
+    def __call__(self, figure: str) -> xr.Dataset:
+        return self.datasets[figure]
 
 
 def eq3(coupling: float, eta: float, jump: float, field: float = 0.1) -> float:
@@ -233,6 +248,7 @@ def test_the_fictitious_model_at_large_eta(made: Path) -> None:
         last["corrected"].isel(point=-1), 1 / 2.0 ** last["spins"], atol=0.01
     )
     np.testing.assert_array_equal(found["corrected"].isel(point=0), 1)
+    assert set(found["reading"].values) == {0.5, 1.0, 2.0}
     # 1/t_L = 2g²ν/ω of the smaller |g| = 1.5, by hand.
     eta = found["bounded"].values
     nu = 4 * (2 + eta) / (eta**2 + 4)
@@ -240,6 +256,17 @@ def test_the_fictitious_model_at_large_eta(made: Path) -> None:
     bound = float(found["bound"])
     theta = 1 / (1 + bound)
     assert bound == pytest.approx(4 * 1.5**2 * (1 + theta) / (0.1 * (1 - theta)), rel=1e-9)
+
+
+def test_probability_below_half_of_the_lowest_energy(made: Path) -> None:
+    """Of the first given draw, from its stationary state, configuration by configuration."""
+    g = np.array(CASES[0]["g"])
+    model = od.DickeModel(g[:, None], 1.0, loss=1.1, gain=1.0, field=0.1)
+    end = od.stationary(model, observables=["probability"], validity="ignore").probability.values
+    force = od.configurations(10) @ g
+    energies = -(force**2 - (g**2).sum()) / 4
+    cold = float(end[energies < energies.min() / 2].sum())
+    assert float(data(made, "fig2b")["cold"][0]) == pytest.approx(cold, abs=1e-6)
 
 
 def test_many_spins_cool_less(made: Path) -> None:
@@ -258,6 +285,17 @@ def test_many_spins_cool_less(made: Path) -> None:
     assert float(ten["stationary"]) < float(ten["share"][-1]) < float(ten["share"][0])
     assert float(found["share"].sel(size=100)[-1]) > float(ten["share"][-1])
     assert (made / "ensembles" / "crowd_100.zarr").is_dir()
+    # 1/t_L = 2g²ν/ω at η = .1, and 8πg², of all spins of all draws.
+    many = od.RandomDicke(
+        od.Uniform(3 / 10**0.5), 100, 1, frequencies=1.0, loss=1.1, gain=1.0, field=0.1
+    )
+    g = np.concatenate([many.draw(0, number).couplings[:, 0] for number in range(6)])
+    drive = 0.1 / (2 * g**2 * 4 * 2.1 / 4.01)
+    hundred = found.sel(size=100)
+    assert float(hundred["drive"]) == pytest.approx(np.median(drive), rel=1e-9)
+    assert float(hundred["slow"]) == pytest.approx((drive > 0.1).mean(), abs=1e-12)
+    assert float(hundred["strong"]) == pytest.approx((8 * np.pi * g**2 > 20).mean(), abs=1e-12)
+    assert float(hundred["strong"]) < 0.2 < 0.6 < float(ten["strong"])
 
 
 def test_jumps_are_weighed_by_probability_and_rate(made: Path) -> None:
@@ -278,6 +316,12 @@ def test_jumps_are_weighed_by_probability_and_rate(made: Path) -> None:
     assert float(found["wide"][0]) == pytest.approx(wide / total, rel=1e-6)
     assert float(found["narrow"][0]) == pytest.approx(narrow / total, rel=1e-6)
     np.testing.assert_allclose(found["histogram"].sum("place"), 1, atol=1e-9)
+    bars = []
+    for number, sigma in enumerate(od.configurations(10)):
+        field = g * sigma * ((g * sigma).sum() - g * sigma)
+        bars.append(end[number] * rates[np.abs(field) < 0.25, number].sum())
+    middle = float(found["cost_histogram"].sel(cost=0.0)[0])
+    assert middle == pytest.approx(sum(bars) / total, rel=1e-6)
     jump = float(found["jump"].sel(coupling=1.0, eta=0.1)[-1])
     closed = float(found["closed"].sel(coupling=1.0, eta=0.1)[-1])
     assert closed == pytest.approx((jump - 1) ** 4 / (jump + 1) ** 4, rel=1e-12)
@@ -293,10 +337,76 @@ def test_verdicts(made: Path) -> None:
     assert found["beta"].value == pytest.approx(0.0398049, abs=1e-6)
     assert found["crossing_constant"].value == pytest.approx(128, abs=1e-3)
     assert found["theta"].value == pytest.approx(10 / 11)
-    assert found["fictitious_field"].value == pytest.approx(2, abs=0.1)
+    assert found["fictitious_field"].value == pytest.approx(0.5, abs=0.02)
     for outcome in found.values():
         assert outcome.value is not None
         assert len(outcome.evidence) > 40
+        # An error is an uncertainty, never the distance from what is expected.
+        if outcome.error and outcome.expected is not None and outcome.value != outcome.expected:
+            assert outcome.error != pytest.approx(abs(outcome.value - outcome.expected))
+
+
+def test_verdicts_follow_the_data(made: Path) -> None:
+    """The same tests of changed data say otherwise."""
+    changed = {name: data(made, name).load() for name in FIGURES}
+    looks = Looking(find_paper("fiorelli2020").scale("smoke"), changed)
+    every = {claim.name: claim for claim in claims()}
+
+    def verdict(name: str) -> Verdict:
+        return every[name].check(looks).verdict
+
+    ising = changed["ising"]
+    right = ising["reading_speed"].copy()
+    right.loc[{"reading": 1.0}] = 1.01
+    changed["ising"] = ising.assign(reading_speed=right)
+    assert verdict("fictitious_field") is Verdict.HOLDS
+    changed["ising"] = ising.assign(case_corrected=2 * ising["case_corrected"])
+    assert verdict("fictitious_field") is Verdict.CANNOT_TELL
+    wrong_below = ising["bounded_error"].copy()
+    wrong_below[0] = 0.03
+    changed["ising"] = ising.assign(bounded_error=wrong_below)
+    assert verdict("upper_bound") is Verdict.FAILS
+
+    hot = changed["fig2a"]
+    growing = hot["size_share"] * 0 + hot["size"] + 0.01 * hot["size_draw"]
+    changed["fig2a"] = hot.assign(size_share=growing)
+    assert verdict("finite_size") is Verdict.FAILS
+    changed["fig2a"] = hot.assign(size_share=1 / growing)
+    assert verdict("finite_size") is Verdict.HOLDS
+    changed["fig2a"] = hot.assign(size_share=growing * (-1) ** hot["size_draw"])
+    assert verdict("finite_size") is Verdict.CANNOT_TELL
+
+    cold = changed["fig2b"]
+    trusted = cold.assign(ratio=cold["ratio"] * 0 + 30, drive=cold["drive"] * 0)
+    changed["fig2b"] = trusted
+    assert verdict("cooling") is Verdict.HOLDS
+    changed["fig2b"] = trusted.assign(cold=cold["cold"] * 0.1)
+    assert verdict("cooling") is Verdict.FAILS
+    changed["fig2b"] = cold.assign(over_share=cold["over_share"][::-1].assign_coords(eta=cold.eta))
+    assert verdict("cold_below_one") is Verdict.FAILS
+
+    crowd = changed["crowd"]
+    changed["crowd"] = crowd.assign(
+        share=crowd["share"].isel(time=-1).broadcast_like(crowd["share"]),
+        strong=crowd["strong"] * 0 + 1,
+        slow=crowd["slow"] * 0,
+    )
+    assert verdict("many_spins") is Verdict.HOLDS
+
+    changed["appendix"] = changed["appendix"].assign(field=2 * changed["appendix"]["field"])
+    assert verdict("gaussian") is Verdict.FAILS
+
+    loops = changed["fig3"]
+    one = loops["crossing"] * np.nan
+    one[:, 0] = 2.1
+    changed["fig3"] = loops.assign(crossing=one)
+    assert verdict("one_crossing") is Verdict.HOLDS
+    changed["fig3"] = loops.assign(crossing=one + 1)
+    assert verdict("one_crossing") is Verdict.FAILS
+    changed["fig3"] = loops.assign(least=loops["least"] * 0)
+    assert verdict("no_eta_closes_all") is Verdict.FAILS
+    changed["fig3"] = loops.assign(largest=loops["largest"] * 0 + 0.01)
+    assert verdict("balanced_ends") is Verdict.FAILS
 
 
 def test_the_list_of_figures_and_claims() -> None:
@@ -314,7 +424,7 @@ def test_the_list_of_figures_and_claims() -> None:
         assert scale.parameters["fig2d"]["jumps"] == [0.02, 3.0, 8.0]
         assert scale.parameters["fig3"]["strength"] == 4
     names = [claim.name for claim in claims()]
-    assert len(set(names)) == len(names) == len(VERDICTS) + 3
+    assert len(set(names)) == len(names) == len(VERDICTS) + 3 == 31
 
 
 def test_drawn_without_a_solver(made: Path, tmp_path: Path) -> None:
@@ -367,15 +477,17 @@ def test_what_the_drawings_show(made: Path) -> None:
     drawn = [line.get_ydata() for line in panel.get_lines()]
     for row in ratio["ratio"].isel(coupling=0).values:
         assert any(len(one) == len(row) and (one == row).all() for one in drawn)
-    dashes = {line.get_linestyle() for line in panel.get_lines()}
-    assert len(dashes) == 4
+    looks = {(line.get_color(), line.get_marker()) for line in panel.get_lines()}
+    assert len({marker for _, marker in looks} - {"None"}) == ratio.sizes["eta"]
 
     crowd = data(made, "crowd")
-    left, right = draw("crowd").draw(crowd).axes
+    left, right, third = draw("crowd").draw(crowd).axes
     named = {line.get_label(): line.get_ydata() for line in left.get_lines()}
     np.testing.assert_array_equal(named["N = 100"], crowd["share"].sel(size=100)[1:])
     assert len(left.collections) == crowd.sizes["size"]
     assert len(right.containers) == 2
+    for line, name in zip(third.get_lines(), ("drive", "slow", "strong"), strict=True):
+        np.testing.assert_array_equal(line.get_ydata(), crowd[name])
 
 
 @pytest.mark.slow

@@ -22,17 +22,17 @@ _FIGURES = (
 )
 # Seconds at the scales smoke and paper, see `cost.slowness`.
 _SECONDS = {
-    "fig2a": (5, 52),
-    "fig2a_inset": (26, 350),
-    "fig2b": (3, 66),
+    "fig2a": (5, 70),
+    "fig2a_inset": (20, 350),
+    "fig2b": (4, 120),
     "fig2c": (1, 5),
     "fig2d": (1, 10),
-    "fig2e": (1, 10),
+    "fig2e": (1, 12),
     "fig3": (1, 50),
     "appendix": (1, 1),
-    "ising": (7, 15),
-    "crowd": (5, 525),
-    "jumps": (1, 10),
+    "ising": (12, 22),
+    "crowd": (8, 525),
+    "jumps": (1, 12),
 }
 
 PAPER = Paper(
@@ -55,5 +55,5 @@ PAPER = Paper(
         for name, title, module in _FIGURES
     ),
     claims=later(f"{_ROOM}.claims", "claims"),
-    seconds={"smoke": 1, "paper": 1},
+    seconds={"smoke": 1, "paper": 12},
 )

@@ -66,7 +66,7 @@ def small_jumps(findings: Findings) -> Outcome:
         judged(float(mean) > 0.5),
         f"Value: share of the jumps with Γ² < 4g²/η in the stationary state of Fig. 2(b), "
         f"{len(_drawn(findings, 'narrow'))} draws; of all possible flips, each counted once, "
-        f"{float(plain):.3f}. Between it and the crossing, where the Gaussian still holds, lie "
+        f"{float(plain):.3f}. Between it and the crossing of the closed forms lie "
         f"{1 - float(mean) - float(wide):.3f}, beyond it "
         f"{with_error(float(wide), float(wide_error))}. "
         f"A jump changes E by {float(sizes[0]) / square:.2g} g² on average.",

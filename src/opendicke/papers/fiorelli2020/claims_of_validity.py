@@ -93,6 +93,7 @@ def condition(findings: Findings) -> Outcome:
     wrong = drawn["deviation"].values[met]
     good = float((wrong < GOOD).mean()) if len(wrong) else float("nan")
     verdict = judged(good > 0.9) if len(wrong) >= _FEW else Verdict.CANNOT_TELL
+    ratios, few = np.sort(drawn["ratio"].values[met]), 0 < len(wrong) <= 2 * _FEW
     largest = f", by {wrong.max():.3f} at most" if len(wrong) else ""
     return Outcome(
         verdict,
@@ -101,8 +102,10 @@ def condition(findings: Findings) -> Outcome:
         f"probabilities{largest} (value: share of those that do not). The given pair g = "
         f"{_listed(alike)} has Ω t_L = {float(alike['drive']):.3f}, and deviates by "
         f"{float(alike['deviation']):.3f}: its exact probabilities are "
-        f"{', '.join(f'{p:.3f}' for p in end)} at t = {float(dataset['time'][-1]):g}. What is "
-        "missing is Λ ≫ W, see the errata.",
+        f"{', '.join(f'{p:.3f}' for p in end)} at t = {float(dataset['time'][-1]):g}."
+        + (
+            f" Λ/W is {', '.join(f'{r:.2g}' for r in ratios)} for these drawn pairs." if few else ""
+        ),
         value=None if np.isnan(good) else good,
         expected=1.0,
         error=None if np.isnan(good) else binomial_error(good, len(wrong)),

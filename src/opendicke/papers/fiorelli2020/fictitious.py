@@ -126,7 +126,7 @@ def make_ising(scale: Scale, progress: Progress) -> xr.Dataset:
         scale_eta=((), float(etas[-1])),
     )
     whole = whole.assign_coords({"lambda": parameters["scales"]})
-    whole = whole.merge(_read(parameters, systems[0]))
+    whole = whole.merge(readings(parameters, systems[0]))
     return whole.merge(_bounded(parameters, systems[0], progress))
 
 
@@ -159,7 +159,7 @@ def _grid(model: DickeModel, points: int) -> Array:
     return np.linspace(0.0, _LONG / slowest, points)
 
 
-def _read(parameters: Mapping[str, Any], cheap: list[float]) -> xr.Dataset:
+def readings(parameters: Mapping[str, Any], cheap: list[float]) -> xr.Dataset:
     """Speed of the model as printed under each reading of its dephasing, and of the corrected one.
 
     In two cases: flips whose energy does not matter, and flips of a spin of small |g|, whose energy

@@ -86,7 +86,7 @@ def _many(parameters: Mapping[str, Any], progress: Progress) -> xr.Dataset:
             progress(0.2 + 0.8 * share, f"loops of {spins} spins")
             own = [largest_loop(parameters, couplings, eta) for eta in etas]
             largest[place, draw] = own
-            found = _least(parameters, couplings, etas, np.array(own))
+            found = lowest_minimum(parameters, couplings, etas, np.array(own))
             least_at[place, draw], least[place, draw] = found
             peak[place, draw] = max(own)
     equal = [[parameters["strength"] / 2] * spins for spins in sizes]
@@ -104,7 +104,7 @@ def _many(parameters: Mapping[str, Any], progress: Progress) -> xr.Dataset:
     )
 
 
-def _least(
+def lowest_minimum(
     parameters: Mapping[str, Any], couplings: list[float], etas: Array, own: Array
 ) -> tuple[float, float]:
     """η and value of the lowest local minimum of the largest |ln K|; NaN where it has none.

@@ -78,12 +78,12 @@ def classify_response(
 
     The curve is averaged over `period`, if there is one. m(0) is its first value. Then, in order,
 
-    - **paramagnetic**: the average reaches zero within errors, |m| < max(`floor` · stderr,
-      `least`), before t = `fast`/h or before the window of the fit begins, whichever is later, and
-      stays there until then, and at least as long again as it took (a curve that reaches zero at t
-      must be known until 2t). An undershoot is not zero, and an oscillation that passes through
-      zero does not stay. These errors must be small, `floor` · stderr < `zero` · m(0), or nothing
-      is claimed;
+    - **paramagnetic**: the average reaches zero within errors, m < max(`floor` · stderr, `least`),
+      at a time t0 before `fast`/h or before the window of the fit begins, whichever is later, and
+      stays about it: its mean from t0 to four times that limit, or to the end, is smaller in size
+      than `zero` · m(0). Spins that precess about zero are paramagnetic, those that oscillate
+      down to zero, or that turn over, are not. A curve that reaches zero at t0 must be known
+      until 2 t0, and errors must be small, `floor` · stderr < `zero` · m(0);
     - **frozen**: the average over the last third of the window (in ln t) exceeds `frozen` times
       that over its first third, so that less than a tenth is lost while it is watched, the window
       spanning a factor 2 in time or more;
@@ -257,6 +257,10 @@ def _complete(shares: dict[str, float]) -> dict[str, float]:
     return {kind: shares.get(kind, 0.0) for kind in KINDS}
 
 
+_WATCHED = 4
+"""Times the deadline until which a curve that has reached zero must stay about it."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Averages:
     """A curve averaged over the period, and resamples of it."""
@@ -283,22 +287,23 @@ class _Averages:
         return cls(averaging.times, stderr, averaging.of(curves), curves[:, 0])
 
     def vanish(self, deadline: float, floor: float, least: float, zero: float) -> Array:
-        """Which resamples reach zero, within small errors, in time, and stay there."""
+        """Which resamples reach zero, within small errors, in time, and stay about it."""
+        if len(self.times) < 2:
+            return np.zeros(len(self.resampled), dtype=bool)
         level = np.maximum(floor * self.stderr, least)
-        sharp = level < zero * self.initial[:, None]
-        # A resample scatters about the mean as much as the mean does about the truth.
-        near = np.abs(self.resampled) < np.maximum(np.sqrt(2) * floor * self.stderr, least)
-        away = np.cumsum(~(sharp & near), axis=1)
+        reached = (self.resampled < level) & (level < zero * self.initial[:, None])
         slack = 1 + 1e-9
-        gone = np.zeros(len(away), dtype=bool)
-        for first in np.flatnonzero(self.times <= deadline * slack):
-            begun = self.times[first]
-            if self.times[-1] * slack < 2 * begun:
-                break
-            watched = self.times <= max(deadline, 2 * begun) * slack
-            before = away[:, first - 1] if first else 0
-            gone |= away[:, watched.sum() - 1] == before
-        return gone
+        end = min(_WATCHED * deadline, float(self.times[-1]))
+        steps = np.diff(self.times)
+        pieces = 0.5 * (self.resampled[:, 1:] + self.resampled[:, :-1]) * steps
+        area = np.concatenate([np.zeros((len(pieces), 1)), np.cumsum(pieces, axis=1)], axis=1)
+        last = int(np.searchsorted(self.times, end * slack, side="right")) - 1
+        first = reached.argmax(axis=1)
+        begun = self.times[first]
+        known = (begun <= deadline * slack) & (2 * begun <= self.times[-1] * slack) & (first < last)
+        length = np.where(known, self.times[last] - begun, 1.0)
+        about = (area[:, last] - area[np.arange(len(area)), first]) / length
+        return np.asarray(reached.any(axis=1) & known & (np.abs(about) < zero * self.initial))
 
     def hold(self, begin: float, floor: float, least: float, share: float) -> Array:
         """Which resamples hardly fall from `begin` on while they are above the floor."""

@@ -108,8 +108,9 @@ def claims_page(datasets: Iterable[xr.Dataset]) -> list[str]:
         "",
         f"{count} statements, each tested by `opendicke paper NAME claims`: "
         f"{_tally(verdict for table in tables for verdict in table['verdict'].values)}.",
-        "A claim *holds in the method only* if the paper's method shows it and a better one does",
-        "not. A verdict is about what was computed, which the evidence names; it proves nothing.",
+        "A claim *holds in the method only* if the paper's method shows it, but a better one does",
+        "not, or the method itself does not hold there. A verdict is about what was computed,",
+        "which the evidence names; it proves nothing.",
     ]
     for table in tables:
         made = json.loads(table.attrs["paper"])

@@ -350,7 +350,8 @@ def dephasing_model(model: DickeModel, scale: float = 1.0) -> Dephasing:
     -----
     fiorelli2020, "Large η", where :math:`\xi = 8\lambda^2/(\omega\eta^2)` multiplies E and
     :math:`\gamma_\mathrm{eff} = 8g^2\lambda^2(1+\theta)/[\omega\eta(1-\theta)]`: these formulas for
-    η → ∞. Its field Ωλ gives twice the rates and must be :math:`\Omega\lambda/\sqrt2`.
+    η → ∞. With these jump operators its field Ωλ gives twice the rates and must be
+    :math:`\Omega\lambda/\sqrt2`; with other readings of the dephasing ξ does not fit (errata, 6).
     """
     scale = real("scale", scale)
     if scale == 0:

@@ -96,6 +96,12 @@ def test_no_kill_takes_an_acknowledged_cell(
                 assert whole(load_ensemble(path)) == found
             assert whole(plain(path), masked=False) == found
             assert not list(path.rglob("*.partial"))
+            begun = [item for item in path.parent.iterdir() if item not in (path, told)]
+            for folder in begun:  # killed before its lock was there: a process may be starting it
+                assert folder.name.endswith(".new")
+                assert not (folder / ensemble_place.JOURNAL / ensemble_place._LOCK).exists()
+                os.utime(folder, (0.0, 0.0))
+            EnsembleStore.open(path).close()
             assert {item.name for item in path.parent.iterdir()} == {path.name, "told"}
     assert len(expected) > 100
 

@@ -32,6 +32,8 @@ from opendicke.results.ensemble_store import EnsembleStore
 CELLS = 10_000
 MANY = 100_000
 REPEATS = 3
+WORK = 24
+"""Cells of a second for each worker: starting and ending count little beside them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,13 +157,13 @@ def dask(folder: Path) -> Iterator[str]:
     from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    given = experiment(16, Idle(1.0))
-    single = experiment(8, Idle(1.0))
+    given = experiment(2 * WORK, Idle(1.0))
+    single = experiment(WORK, Idle(1.0))
     times: dict[str, list[float]] = {"here": [], "one": [], "two": [], "plain": []}
     for repeat in range(REPEATS):
         start = time.perf_counter()
         od.run(single, folder / f"here{repeat}.zarr")
-        times["here"].append((time.perf_counter() - start) / 8)
+        times["here"].append((time.perf_counter() - start) / WORK)
         for name, workers in (("one", 1), ("two", 2)):
             with (
                 LocalCluster(
@@ -176,8 +178,8 @@ def dask(folder: Path) -> Iterator[str]:
                 times[name].append((time.perf_counter() - start) / asked.realizations)
                 if workers == 2:
                     start = time.perf_counter()
-                    client.gather(client.map(_busy, [1.0] * 16, pure=False))
-                    times["plain"].append((time.perf_counter() - start) / 16)
+                    client.gather(client.map(_busy, [1.0] * 2 * WORK, pure=False))
+                    times["plain"].append((time.perf_counter() - start) / (2 * WORK))
     here, one, two = (statistics.median(times[name]) for name in ("here", "one", "two"))
     gains = [a / b for a, b in zip(times["one"], times["two"], strict=True)]
     yield (

@@ -22,17 +22,17 @@ _FIGURES = (
 )
 # Seconds at the scales smoke and paper, see `cost.slowness`.
 _SECONDS = {
-    "fig2a": (5, 70),
-    "fig2a_inset": (20, 350),
-    "fig2b": (4, 120),
-    "fig2c": (1, 5),
-    "fig2d": (1, 10),
-    "fig2e": (1, 12),
-    "fig3": (1, 50),
+    "fig2a": (3, 35),
+    "fig2a_inset": (10, 180),
+    "fig2b": (2, 60),
+    "fig2c": (1, 3),
+    "fig2d": (1, 5),
+    "fig2e": (1, 6),
+    "fig3": (1, 30),
     "appendix": (1, 1),
-    "ising": (12, 22),
-    "crowd": (8, 525),
-    "jumps": (1, 12),
+    "ising": (6, 12),
+    "crowd": (4, 290),
+    "jumps": (1, 6),
 }
 
 PAPER = Paper(
@@ -55,5 +55,5 @@ PAPER = Paper(
         for name, title, module in _FIGURES
     ),
     claims=later(f"{_ROOM}.claims", "claims"),
-    seconds={"smoke": 1, "paper": 12},
+    seconds={"smoke": 1, "paper": 6},
 )

@@ -11,7 +11,7 @@ import xarray as xr
 from opendicke.analysis.response import response_map
 from opendicke.papers.catalogue import Desk, Scale
 from opendicke.papers.kelly2021.ensembles import gathered
-from opendicke.papers.kelly2021.relaxations import FLOOR, TOLERANCE
+from opendicke.papers.kelly2021.relaxations import law_settings
 from opendicke.papers.kelly2021.scales import FIELD
 from opendicke.physics.timescales import perturbative_time
 
@@ -55,16 +55,7 @@ def _mapped(
     start = perturbative_time(dataset["sigma"].values, dataset["alpha"].values, FIELD)
     dataset = dataset.assign_coords(perturbative_time=("curve", start, {"units": "1/h"}))
     desk(1.0, "responses")
-    found = response_map(
-        dataset,
-        "sx",
-        period=dataset["period"],
-        start=dataset["perturbative_time"],
-        field=FIELD,
-        floor=FLOOR,
-        tolerance=TOLERANCE,
-        seed=parameters["seed"],
-    )
+    found = response_map(dataset, "sx", **law_settings(dataset, parameters))
     late = dataset["sz"].sel(time=slice(0.7 * float(dataset["time"][-1]), None)).mean("time")
     count = np.sqrt(late.sizes["realization"])
     return dataset.merge(found).assign(

@@ -111,14 +111,17 @@ def with_laws(dataset: xr.Dataset, parameters: Mapping[str, Any]) -> xr.Dataset:
         photon_time_low=("curve", photon.low, about),
         photon_time_high=("curve", photon.high, about),
     )
-    laws = relaxation_fits(
-        timed,
-        "sx",
-        period=timed["period"],
-        start=timed["perturbative_time"],
-        field=FIELD,
-        floor=FLOOR,
-        tolerance=TOLERANCE,
-        seed=parameters["seed"],
-    )
+    laws = relaxation_fits(timed, "sx", **law_settings(timed, parameters))
     return timed.assign({f"law_{name}": variable for name, variable in laws.data_vars.items()})
+
+
+def law_settings(dataset: xr.Dataset, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """How laws are fitted to curves that know their period and t_h."""
+    return {
+        "period": dataset["period"],
+        "start": dataset["perturbative_time"],
+        "field": FIELD,
+        "floor": FLOOR,
+        "tolerance": TOLERANCE,
+        "seed": parameters["seed"],
+    }

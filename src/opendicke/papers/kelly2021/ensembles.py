@@ -22,7 +22,7 @@ Point = Mapping[str, float]
 """What tells the curves of a figure apart: alpha, sigma, frequency, and loss or part."""
 USUAL = 10.0
 """α of Figs. 1 and 2."""
-KEPT = ("sx", "sx_stderr", "sz", "sz_stderr", "status")
+SPINS = ("sx", "sz")
 
 
 def sizes(total: int, alpha: float) -> tuple[int, int]:
@@ -83,7 +83,10 @@ def trajectories_of(parameters: Mapping[str, Any], point: Point) -> int:
 
 
 def experiment(
-    parameters: Mapping[str, Any], point: Point, step: float | None = None
+    parameters: Mapping[str, Any],
+    point: Point,
+    step: float | None = None,
+    observables: Sequence[str] = SPINS,
 ) -> Experiment:
     """One curve: an ensemble over disorder, by truncated Wigner."""
     count = round(parameters["stop"] / parameters["interval"]) + 1
@@ -96,7 +99,7 @@ def experiment(
             step=step or step_of(point["sigma"]),
             precision=parameters["precision"],
         ),
-        observables=["sx", "sz"],
+        observables=list(observables),
         realizations=parameters["draws"],
         seed=parameters["seed"],
     )
@@ -129,23 +132,35 @@ def label(point: Point) -> str:
 
 
 def gathered(
-    desk: Desk, figure: str, parameters: Mapping[str, Any], points: Sequence[Point]
+    desk: Desk,
+    figure: str,
+    parameters: Mapping[str, Any],
+    points: Sequence[Point],
+    observables: Sequence[str] = SPINS,
 ) -> xr.Dataset:
     """Ensembles of all points of a figure along the dimension `curve`.
 
     Returns
     -------
     xarray.Dataset
-        `sx`, `sz` and their standard errors over trajectories, (curve, realization, time); the
+        The observables and their standard errors over trajectories, (curve, realization, time); the
         coordinates of every curve, its spins and modes, and `period` of the modes.
     """
+    kept = [*observables, *(f"{name}_stderr" for name in observables), "status"]
     found = []
     for number, point in enumerate(points):
         share = (number / len(points), (number + 1) / len(points))
-        made = desk.run(f"{figure}_{label(point)}", experiment(parameters, point), share)
-        found.append(made[list(KEPT)].drop_attrs(deep=False).load())
+        asked = experiment(parameters, point, observables=observables)
+        made = desk.run(f"{figure}_{label(point)}", asked, share)
+        found.append(made[kept].drop_attrs(deep=False).load())
     whole = xr.concat(found, "curve", data_vars="all", combine_attrs="override", join="exact")
     return whole.assign_coords(coordinates(parameters["total"], points))
+
+
+def over_draws(data: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean over realizations, and its standard error."""
+    count = np.sqrt(data.sizes["realization"])
+    return data.mean("realization"), data.std("realization", ddof=1) / count
 
 
 def coordinates(total: int, points: Sequence[Point]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import xarray as xr
 
 from opendicke.analysis.relaxation_laws import Law
 from opendicke.papers.kelly2021.drawing import (
+    Curve,
     above_errors,
     fitted,
     legend_below,
@@ -174,20 +175,19 @@ def _relaxing(
     with style():
         figure = Figure(figsize=(10.2, 4.6), layout="constrained")
         panels = figure.subplots(1, 2)
+        curves = [mean_curve(dataset, number) for number in range(dataset.sizes["curve"])]
         for axes, (across, along) in zip(panels, _SCALES[kind], strict=True):
-            for number, look in enumerate(looks(dataset.sizes["curve"])):
-                curve = mean_curve(dataset, number)
-                if along == "log":
-                    curve = above_errors(curve)
+            for number, (curve, look) in enumerate(zip(curves, looks(len(curves)), strict=True)):
+                visible = above_errors(curve)
                 label = f"{named(dataset, symbols, number)}: {verdict_of(dataset, number)}"
-                plot_curve(axes, curve, label=label, **look)
-                _marks(axes, dataset, number, look["color"])
+                plot_curve(axes, visible if along == "log" else curve, label=label, **look)
+                _marks(axes, dataset.isel(curve=number), visible, look["color"])
             axes.set_xscale(across)
             axes.set_yscale(along)
             plain_ticks(*_logarithmic(axes))
             axes.set_xlabel("time ht")
             axes.set_ylabel(_AVERAGED)
-        for number in range(dataset.sizes["curve"]):
+        for number in range(len(curves)):
             _law(panels[0], dataset, number, law)
         panels[0].plot([], [], "k:", lw=1.3, label=f"{law.value}, fitted")
         panels[0].plot([], [], "|", color="0.3", ms=9, label="t$_h$ (Eq. 4)")
@@ -209,15 +209,14 @@ def _law(axes: Any, dataset: xr.Dataset, number: int, law: Law) -> None:
     axes.plot(times, fitted(dataset, number, law.value, times), "k:", lw=1.1, zorder=5)
 
 
-def _marks(axes: Any, dataset: xr.Dataset, number: int, color: Any) -> None:
+def _marks(axes: Any, times: xr.Dataset, curve: Curve, color: Any) -> None:
     """t_h and the bounds of t_ω on the averaged curve, as far as it reaches."""
-    curve = above_errors(mean_curve(dataset, number))
     for name, mark, size in (
         ("perturbative_time", "|", 9),
         ("photon_time_low", "x", 6),
         ("photon_time_high", "x", 6),
     ):
-        place = float(dataset[name][number])
+        place = float(times[name])
         if len(curve.times) and curve.times[0] <= place <= curve.times[-1]:
             height = np.interp(place, curve.times, curve.mean)
             axes.plot(place, height, mark, color=color, ms=size, mew=1.4, zorder=6)

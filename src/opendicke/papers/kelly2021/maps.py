@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from opendicke.analysis.response import response_map
 from opendicke.papers.catalogue import Desk, Scale
-from opendicke.papers.kelly2021.ensembles import gathered
+from opendicke.papers.kelly2021.ensembles import gathered, over_draws
 from opendicke.papers.kelly2021.relaxations import law_settings
 from opendicke.papers.kelly2021.scales import FIELD
 from opendicke.physics.timescales import perturbative_time
@@ -57,8 +56,5 @@ def _mapped(
     desk(1.0, "responses")
     found = response_map(dataset, "sx", **law_settings(dataset, parameters))
     late = dataset["sz"].sel(time=slice(0.7 * float(dataset["time"][-1]), None)).mean("time")
-    count = np.sqrt(late.sizes["realization"])
-    return dataset.merge(found).assign(
-        late_sz=late.mean("realization"),
-        late_sz_stderr=late.std("realization", ddof=1) / count,
-    )
+    mean, error = over_draws(late)
+    return dataset.merge(found).assign(late_sz=mean, late_sz_stderr=error)

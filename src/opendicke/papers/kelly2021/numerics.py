@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import numpy as np
 import xarray as xr
 
 from opendicke.papers.catalogue import Desk, Scale
-from opendicke.papers.kelly2021.ensembles import DeskPart, coordinates, experiment, label, step_of
+from opendicke.papers.kelly2021.ensembles import (
+    DeskPart,
+    coordinates,
+    experiment,
+    gathered,
+    label,
+    over_draws,
+    step_of,
+)
 
 
 def make_steps(scale: Scale, desk: Desk) -> xr.Dataset:
@@ -34,17 +39,9 @@ def make_steps(scale: Scale, desk: Desk) -> xr.Dataset:
             )["sx"]
             for name, divisor, share in (("whole", 1, (0.0, 0.35)), ("half", 2, (0.35, 1.0)))
         ]
-        apart = (pair[0] - pair[1]).drop_attrs()
-        count = apart.sizes["realization"]
-        found.append(
-            xr.Dataset(
-                {
-                    "apart": apart.mean("realization"),
-                    "apart_stderr": apart.std("realization", ddof=1) / np.sqrt(count),
-                    "step": ((), step, {"units": "1/h"}),
-                }
-            )
-        )
+        apart, error = over_draws((pair[0] - pair[1]).drop_attrs())
+        about = ((), step, {"units": "1/h"})
+        found.append(xr.Dataset({"apart": apart, "apart_stderr": error, "step": about}))
     return xr.concat(found, "curve").assign_coords(coordinates(parameters["total"], points))
 
 
@@ -54,15 +51,7 @@ def make_locked(scale: Scale, desk: Desk) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        `sx` and `photons` of every realization, (curve, realization, time).
+        As `gathered`: `sx` and `photons` of every realization, (curve, realization, time).
     """
     parameters = scale.parameters["locked"]
-    points = parameters["points"]
-    found = []
-    for number, point in enumerate(points):
-        share = (number / len(points), (number + 1) / len(points))
-        asked = replace(experiment(parameters, point), observables=["sx", "photons"])
-        made = desk.run(f"locked_{label(point)}", asked, share)
-        found.append(made[["sx", "photons", "status"]].drop_attrs(deep=False).load())
-    whole = xr.concat(found, "curve", data_vars="all", combine_attrs="override", join="exact")
-    return whole.assign_coords(coordinates(parameters["total"], points))
+    return gathered(desk, "locked", parameters, parameters["points"], ("sx", "photons"))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from opendicke.analysis.relaxation_map import relaxation_fits
 from opendicke.papers.catalogue import Desk, Scale
-from opendicke.papers.kelly2021.ensembles import gathered
+from opendicke.papers.kelly2021.ensembles import gathered, over_draws
 from opendicke.papers.kelly2021.scales import FIELD
 from opendicke.physics.coupled_paramagnet import coupled_paramagnet
 from opendicke.physics.paramagnet import (
@@ -77,10 +76,10 @@ def make_paramagnet(scale: Scale, desk: Desk) -> xr.Dataset:
     own = (dataset["alpha"].values, dataset["frequency"].values, FIELD)
     coupled = coupled_paramagnet(dataset["sigma"].values, *own)
     stop = float(dataset["time"][-1])
-    last = dataset["sz"].sel(time=slice(0.8 * stop, None)).mean("time")
+    late, error = over_draws(dataset["sz"].sel(time=slice(0.8 * stop, None)).mean("time"))
     return dataset.assign(
-        late=last.mean("realization"),
-        late_stderr=last.std("realization", ddof=1) / np.sqrt(dataset.sizes["realization"]),
+        late=late,
+        late_stderr=error,
         quantum=("curve", paramagnet_polarization(*own)),
         bright=("curve", paramagnet_polarization(*own, bright_only=True)),
         classical=("curve", classical_paramagnet_polarization(*own, bright_only=True)),

@@ -18,10 +18,12 @@ from opendicke.cli import main
 from opendicke.papers import find_paper, known_papers
 from opendicke.papers.catalogue import Verdict
 from opendicke.papers.kelly2021 import looking
-from opendicke.papers.kelly2021.drawing import fitted, mean_curve
+from opendicke.papers.kelly2021.drawing import fitted, mean_curve, members_of
 from opendicke.papers.kelly2021.ensembles import (
     displacement,
     experiment,
+    gathered,
+    over_draws,
     random_model,
     sizes,
     start,
@@ -114,9 +116,47 @@ def test_couplings_and_start() -> None:
 def test_samples_follow_the_number_of_spins() -> None:
     parameters = SCALES["paper"].parameters["fig3_center"]
     few, many = ({"alpha": alpha, "sigma": 5.0, "frequency": 1.0} for alpha in (10.0, 0.1))
-    assert trajectories_of(parameters, few) == 200
-    assert trajectories_of(parameters, many) == round(200 * 58 / 582)
+    assert trajectories_of(parameters, few) == 50
+    assert trajectories_of(parameters, many) == round(50 * 58 / 582)
     assert [step_of(sigma) for sigma in (0.5, 2.5, 2.6, 5.0, 5.6)] == [0.1, 0.1, 0.05, 0.05, 0.025]
+
+
+class MemoryDesk:
+    """Runs ensembles without a folder."""
+
+    def __call__(self, share: float, text: str) -> None:
+        """Progress goes nowhere."""
+
+    def run(
+        self, name: str, experiment: od.Experiment, share: tuple[float, float] = (0.0, 1.0)
+    ) -> xr.Dataset:
+        return od.run(experiment, validity="ignore", progress=False)
+
+
+def test_every_curve_has_the_draws_that_it_needs() -> None:
+    """No standard error of the papers' curves above .002; what is not there is left out."""
+    figures = ("fig2_left", "fig2_center", "fig2_right", "fig3_center", "fig3_right")
+    for name in (*figures, "displaced", "loss"):
+        assert SCALES["paper"].parameters[name]["target_stderr"] == 0.002
+    parameters = {
+        **SCALES["smoke"].parameters["fig2_right"],
+        "total": 22,
+        "stop": 4.0,
+        "target_stderr": 0.03,
+    }
+    points = [{"alpha": 10.0, "sigma": sigma, "frequency": 3.0} for sigma in (0.1, 1.4)]
+    found = gathered(MemoryDesk(), "none", parameters, points)
+    counts = (found["status"] == 1).sum("realization").values
+    assert counts[0] < counts[1] == found.sizes["realization"]
+    for name in ("sx", "sz"):
+        mean, error = over_draws(found[name])
+        assert float(error.max()) <= 0.03
+        for curve, count in enumerate(counts):
+            members = members_of(found, curve, name)
+            assert members.shape[0] == count
+            np.testing.assert_allclose(mean[curve], members.mean(axis=0), atol=1e-14)
+            expected = members.std(axis=0, ddof=1) / np.sqrt(count)
+            np.testing.assert_allclose(error[curve], expected, atol=1e-14)
 
 
 def test_the_curve_of_another_program() -> None:

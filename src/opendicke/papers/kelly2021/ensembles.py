@@ -101,6 +101,7 @@ def experiment(
         ),
         observables=list(observables),
         realizations=parameters["draws"],
+        target_stderr=parameters.get("target_stderr"),
         seed=parameters["seed"],
     )
 
@@ -140,10 +141,13 @@ def gathered(
 ) -> xr.Dataset:
     """Ensembles of all points of a figure along the dimension `curve`.
 
+    With a `target_stderr` among the parameters, curves have as many realizations as they need.
+
     Returns
     -------
     xarray.Dataset
-        The observables and their standard errors over trajectories, (curve, realization, time); the
+        The observables and their standard errors over trajectories, (curve, realization, time), NaN
+        and status 0 where a curve has fewer realizations than others; the
         coordinates of every curve, its spins and modes, and `period` of the modes.
     """
     kept = [*observables, *(f"{name}_stderr" for name in observables), "status"]
@@ -153,13 +157,20 @@ def gathered(
         asked = experiment(parameters, point, observables=observables)
         made = desk.run(f"{figure}_{label(point)}", asked, share)
         found.append(made[kept].drop_attrs(deep=False).load())
-    whole = xr.concat(found, "curve", data_vars="all", combine_attrs="override", join="exact")
+    whole = xr.concat(
+        found,
+        "curve",
+        data_vars="all",
+        combine_attrs="override",
+        join="outer",
+        fill_value={"status": 0} | {name: np.nan for name in kept if name != "status"},
+    )
     return whole.assign_coords(coordinates(parameters["total"], points))
 
 
 def over_draws(data: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
-    """Mean over realizations, and its standard error."""
-    count = np.sqrt(data.sizes["realization"])
+    """Mean over realizations, and its standard error; NaN is left out."""
+    count = np.sqrt(data.notnull().sum("realization"))
     return data.mean("realization"), data.std("realization", ddof=1) / count
 
 

@@ -81,7 +81,7 @@ def _scale(
     map_size: int,
     draws: int,
     trajectories: int,
-    text_draws: int,
+    target: float | None,
     map_draws: int,
     map_trajectories: int,
     stop: float,
@@ -106,35 +106,57 @@ def _scale(
         return _curves(points, total, interval=interval, **(numbers | more))
 
     shorter = max(0.6 * stop, 8.0)  # more than a period of ω = 1
-    half = max(6, draws // 2)  # beside twice the trajectories
+    half = max(6, draws // 2)
+    few_paths = max(20, trajectories // 2)  # draws differ more than trajectories
+    small = {"draws": max(6, draws // 8), "trajectories": 2 * trajectories}
+    # Draws of the first round; more follow until no standard error of the figure is above this.
+    exact = {"target_stderr": target}
     narrow = {"draws": map_draws, "trajectories": map_trajectories, "stop": min(stop, 40.0)}
     single = {"precision": "single"}
     return {
         "fig1": curves([], map_size, 0.1, alpha=10.0, **narrow, **single)
         | {"grid": _grid(frequency=frequencies, sigma=sigmas)},
-        "fig2_left": curves([_point(10.0, 2.0, w) for w in left], large, 0.1, stop=shorter),
-        "fig2_center": curves([_point(10.0, s, 1.0) for s in center], large, 0.2),
-        "fig2_right": curves([_point(10.0, 0.7, w) for w in right], large, 0.1, draws=half),
+        "fig2_left": curves(
+            [_point(10.0, 2.0, w) for w in left], large, 0.1, stop=shorter, **exact
+        ),
+        "fig2_center": curves([_point(10.0, s, 1.0) for s in center], large, 0.2, **exact),
+        "fig2_right": curves(
+            [_point(10.0, 0.7, w) for w in right], large, 0.1, draws=half, **exact
+        ),
         "fig3_left": curves([], medium // 2, 0.1, sigma=5.0, **narrow, **single)
         | {"grid": _grid(alpha=alphas, inverse=inverse)},
         "fig3_center": curves(
             [_point(a, 5.0, 1.0) for a in alphas_center],
             medium,
             0.2,
-            draws=half,
-            trajectories=2 * trajectories,
             stop=shorter,
+            **exact,
         ),
         "fig3_right": curves(
             [_point(a, 2.0, 10.0) for a in alphas_right],
             medium,
             0.1,
-            draws=half,
-            trajectories=2 * trajectories,
             stop=shorter,
+            **exact,
         ),
-        "displaced": curves(displaced, large, 0.1, draws=text_draws, stop=max(0.3 * stop, 8.0)),
-        "loss": curves(losses, large, 0.1, draws=text_draws, stop=max(0.4 * stop, 8.0)),
+        "displaced": curves(
+            displaced,
+            large,
+            0.1,
+            draws=half,
+            trajectories=few_paths,
+            stop=max(0.3 * stop, 8.0),
+            **exact,
+        ),
+        "loss": curves(
+            losses,
+            large,
+            0.1,
+            draws=half,
+            trajectories=few_paths,
+            stop=max(0.4 * stop, 8.0),
+            **exact,
+        ),
         "elimination": {
             "points": [_point(10.0, 2.0, w) for w in slow],
             "total": large,
@@ -142,26 +164,31 @@ def _scale(
             "trajectories": 8,
             "stop": 4.0,
             "seed": 0,
-            "curves": curves([], large, 0.1, draws=max(6, draws // 4), stop=0.2 * stop),
+            "curves": curves([], large, 0.1, stop=0.2 * stop, **small),
         },
         "locked": curves(
             [_point(10.0, 2.0, w) for w in left] + [_point(10.0, s, 1.0) for s in center[::2]],
             large,
             0.1,
-            draws=max(6, draws // 4),
             stop=min(stop, 20.0),
+            **small,
         ),
         "paramagnet": curves(
             [_point(10.0, 0.7, w) for w in warm],
             large,
             0.2,
-            draws=max(6, draws // 4),
             stop=2 * stop,
+            **small,
         ),
-        "self_term": curves([_point(10.0, 2.0, 10.0)], large, 0.1, stop=0.2 * stop)
+        "self_term": curves([_point(10.0, 2.0, 10.0)], large, 0.1, draws=half, stop=0.2 * stop)
         | {"few": few, "few_draws": few_draws, "few_stop": min(10.0, stop), "tolerance": 1e-4},
         "steps": curves(
-            _corners(large), large, 0.2, draws=max(2, few_draws // 4), stop=min(stop, 20.0)
+            _corners(large),
+            large,
+            0.2,
+            draws=max(2, few_draws // 4),
+            trajectories=2 * trajectories,
+            stop=min(stop, 20.0),
         ),
     }
 
@@ -172,7 +199,7 @@ _SMOKE = _scale(
     map_size=55,
     draws=8,
     trajectories=40,
-    text_draws=6,
+    target=None,
     map_draws=6,
     map_trajectories=20,
     stop=10.0,
@@ -197,9 +224,9 @@ _PAPER = _scale(
     large=1000,
     medium=640,
     map_size=440,
-    draws=100,
-    trajectories=100,
-    text_draws=64,
+    draws=200,
+    trajectories=50,
+    target=0.002,
     map_draws=24,
     map_trajectories=128,
     stop=100.0,
@@ -224,11 +251,11 @@ _BEYOND = _scale(
     large=2200,
     medium=1280,
     map_size=880,
-    draws=200,
-    trajectories=200,
-    text_draws=200,
-    map_draws=48,
-    map_trajectories=256,
+    draws=100,
+    trajectories=24,
+    target=0.002,
+    map_draws=24,
+    map_trajectories=64,
     stop=200.0,
     left=[3.0, *LEFT, 14.0],
     center=[1.7, *CENTER, 6.0],
@@ -251,8 +278,8 @@ _BEYOND = _scale(
 
 SCALES = {
     "smoke": Scale("smoke", "5 spins and 50 modes, seconds", _SMOKE),
-    "paper": Scale("paper", "the paper's sizes, standard errors of about .002", _PAPER),
-    "beyond": Scale("beyond", "twice the spins and modes, four times the samples", _BEYOND),
+    "paper": Scale("paper", "the paper's sizes, no standard error above .002", _PAPER),
+    "beyond": Scale("beyond", "twice the spins, modes and times, finer grids", _BEYOND),
 }
 
 # On the machine of `papers.cost.slowness`, in one process.

@@ -172,6 +172,15 @@ def test_rounds_buy_the_better_bargain(
     assert grown == [grows]
 
 
+@pytest.mark.parametrize("trajectories", [3, 6, 50, 100])
+def test_few_trajectories_grow_by_what_is_needed(trajectories: int) -> None:
+    """Half the variance takes twice the trajectories, and a margin, however few there are."""
+    worst = Judged(0.1, 0.1, "sz", {})
+    wanted = next_extents(worst, 0.1 / 2**0.5, Extents(200, trajectories), MOST, random=True)
+    assert wanted is not None
+    assert 2 * trajectories <= wanted.trajectories <= 3 * trajectories
+
+
 def test_rounds_end() -> None:
     """At the target, or where nothing more is allowed."""
     worst = Judged(0.1, 0.05, "sz", {})

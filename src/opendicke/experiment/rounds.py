@@ -93,5 +93,6 @@ def next_extents(
     left = 1 / excess - (1 - share)
     growth = share / left * _MARGIN if left > 0 else _LARGEST_GROWTH
     wanted = math.ceil(trajectories * min(growth, _LARGEST_GROWTH))
-    wanted = max(trajectories + 1, -(-wanted // 64) * 64)
+    unit = min(64, trajectories)
+    wanted = max(trajectories + 1, -(-wanted // unit) * unit)
     return Extents(realizations, min(wanted, most.trajectories))

@@ -314,3 +314,16 @@ def test_other_ways_are_not_built_beyond_the_memory(monkeypatch: Any) -> None:
     with pytest.warns(od.ValidityWarning, match="next cutoff would need"):
         solve(model, od.ProductState.polarized("-z"), ["sz"], [0.0, 1.0], tolerance=1e-9)
     assert set(seen) == {"hierarchy"}
+
+
+def test_modes_without_spins_alone() -> None:
+    """Nothing is left to solve: a displaced thermal mode in closed form, asked for by itself."""
+    loss, gain, omega, start = 0.8, 0.2, 1.3, 2.0 - 0.5j
+    model = od.DickeModel([[0.0]], frequencies=omega, loss=loss, gain=gain)
+    state = od.ProductState.polarized("+x", displacement=start, occupation=0.4)
+    ds = solve(model, state, ["photons", "quadrature_mode"])
+    amplitude = start * np.exp(-(1j * omega + (loss - gain) / 2) * TIMES)
+    rest = gain / (loss - gain)
+    heat = rest + (0.4 - rest) * np.exp(-(loss - gain) * TIMES)
+    np.testing.assert_allclose(ds.photons, abs(amplitude) ** 2 + heat, atol=1e-12)
+    np.testing.assert_allclose(ds.quadrature_mode[:, 0], 2 * amplitude.real, atol=1e-12)

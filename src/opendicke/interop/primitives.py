@@ -82,8 +82,9 @@ class Part(NamedTuple):
 
     def __call__(self, values: Array, entropy: Array | None) -> Array:
         """Real values (…, T, E) of primitives (…, T, P)."""
-        flat = values.reshape(-1, values.shape[-1])
-        made = (self.matrix @ flat.T).T.reshape(*values.shape[:-1], -1)
+        # Sizes are given in full: of modes without spins nothing is left to know, and P is 0.
+        flat = values.reshape(math.prod(values.shape[:-1]), values.shape[-1])
+        made = (self.matrix @ flat.T).T.reshape(*values.shape[:-1], self.matrix.shape[0])
         for column, coefficients in self.moving:
             made = made + values[..., column, None] * coefficients
         made = made.real + self.constant

@@ -4,7 +4,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 READY := .venv/.ready
 
-.PHONY: help run test test-all check bench figures docs clean
+.PHONY: help run test test-all check bench figures docs wheels licenses clean
 
 help:
 	@echo "make run      run examples/retrieval.toml: dataset and figure in results/"
@@ -13,7 +13,9 @@ help:
 	@echo "make check    style, types, import contracts"
 	@echo "make docs     the documentation, in docs/_build/html"
 	@echo "make figures  every example and paper at full size, an hour; pictures, gallery and claims of docs"
-	@echo "make bench    speed, as ratios; prints the tables of benchmarks/"
+	@echo "make bench    speed beside other software, half an hour; PART=NAME for one part of it"
+	@echo "make wheels   wheel and source distribution in dist/, tried in an empty environment"
+	@echo "make licenses LICENSES-THIRD-PARTY.md, from what is installed"
 
 $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -40,7 +42,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 
 bench: $(READY)
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/run.py $(PART)
 
 figures: $(READY)
 	$(BIN)/opendicke run examples/retrieval.toml --overwrite
@@ -54,6 +56,14 @@ figures: $(READY)
 docs: $(READY)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --builder html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+wheels: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python -m pytest tests/packaging/test_wheel.py -m "slow or not slow"
+
+licenses: $(READY)
+	$(BIN)/python scripts/licenses.py
 
 clean:
 	rm -rf .venv results docs/_build build dist

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -26,10 +28,10 @@ def test_lock_holds_plain_exact_versions() -> None:
 
 
 def test_lock_covers_what_the_package_asks_for() -> None:
-    """Every dependency and every tool of development and documentation is pinned."""
+    """Every dependency is pinned, those of extras as well."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["dev"], *extras["docs"]]
+    wanted = [*project["dependencies"], *(item for group in extras.values() for item in group)]
     names = {re.match(r"[A-Za-z0-9._-]+", item)[0].lower() for item in wanted}
     assert names <= set(_locked())
 
@@ -50,3 +52,15 @@ def test_rooms_stay_small() -> None:
     """Files above 500 lines are split, or say why at their top."""
     long = [m for m in MODULES if len(m.read_text().splitlines()) > 500]
     assert not long
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """No cycle of imports, those inside functions and those for type checkers included."""
+    graph = grimp.build_graph("opendicke", cache_dir=None)
+    imports = {name: graph.find_modules_directly_imported_by(name) for name in graph.modules}
+    assert len(imports) >= len(MODULES)
+    assert any(imports.values())
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))

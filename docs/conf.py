@@ -53,7 +53,7 @@ def _mathml(text: str, *, block: bool) -> str:
     source = _FRACTION.sub(r"\\\1{\2}{\3}", _ACCENT.sub(r"{\\\1 \2{}}", text))
     try:
         made = str(latex2mathml.tex2mathml(source, as_block=block))
-    except MathError as error:
+    except (MathError, IndexError) as error:  # an index without a letter before it
         raise ExtensionError(f"The formula {text!r} cannot be shown: {error}") from None
     made = _ACCENTED.sub(
         lambda m: f'<mi style="font-style: italic">{m[1]}{_COMBINING.get(m[2], m[2])}</mi>', made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import warnings
@@ -217,19 +218,22 @@ def test_help_and_version_as_processes() -> None:
     """Every command explains itself, in a process of its own."""
     done = command("--help")
     assert done.returncode == 0
-    for word in ("run", "show", "plot", "--version", "opendicke run examples/retrieval.toml"):
+    for word in ("run", "show", "plot", "--version", "opendicke run first.toml"):
         assert word in done.stdout
     assert command("run", "--help").returncode == 0
     shown = command("--version")
     assert (shown.returncode, shown.stdout) == (0, f"opendicke {version('opendicke')}\n")
 
 
-def test_help_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    """Bare `opendicke` shows the help, and says by its exit code that nothing was done."""
-    assert main([]) == 2
+def test_where_to_start(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bare `opendicke` names three commands to begin with, each of which there is."""
+    assert main([]) == 0
     out, err = capsys.readouterr()
-    assert "Usage:" in out + err
-    assert "Traceback" not in err
+    assert err == ""
+    commands = re.findall(r"^  opendicke (\w+)", out, re.MULTILINE)
+    assert commands == ["new", "run", "show"]
+    for name in commands:
+        assert main([name, "--help"]) == 0
 
 
 def test_unknown_command_as_a_process() -> None:

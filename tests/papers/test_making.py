@@ -214,13 +214,13 @@ def test_cost_comes_first(registered: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_cost_of_what_nobody_measured() -> None:
-    lines = cost.cost_lines(["a", "bc"], {"a": 10.0, "bc": None}, 1.0)
+    lines = cost.cost_lines(["a", "bc"], {"a": 10.0, "bc": None})
     assert lines == [
         "  a   about 10 s",
         "  bc  time is unknown",
         "  in all  about 10 s, and those of which the time is unknown",
     ]
-    assert cost.cost_lines(["a", "b"], {"a": None, "b": None}, 1.0)[-1].startswith("  b ")
+    assert cost.cost_lines(["a", "b"], {"a": None, "b": None})[-1].startswith("  b ")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def slowness() -> float:
     return min(_loop(), _loop()) / _REFERENCE
 
 
-def cost_lines(names: Sequence[str], seconds: Mapping[str, float | None], slow: float) -> list[str]:
+def cost_lines(names: Sequence[str], seconds: Mapping[str, float | None]) -> list[str]:
     """What is to be made and how long it takes, one line each, and the sum.
 
     Parameters
@@ -39,15 +39,13 @@ def cost_lines(names: Sequence[str], seconds: Mapping[str, float | None], slow: 
     names : sequence of str
         What is to be made.
     seconds : mapping
-        Measured seconds by name; None where nobody measured.
-    slow : float
-        Factor for this machine.
+        Seconds on this machine by name; None where nobody measured.
     """
     width = max(map(len, names))
     times = [seconds[name] for name in names]
-    known = [slow * time for time in times if time is not None]
+    known = [time for time in times if time is not None]
     lines = [
-        f"  {name:<{width}}  {_UNKNOWN if time is None else f'about {about(slow * time)}'}"
+        f"  {name:<{width}}  {_UNKNOWN if time is None else f'about {about(time)}'}"
         for name, time in zip(names, times, strict=True)
     ]
     if len(names) > 1 and known:

@@ -76,20 +76,24 @@ class Workshop:
             if store.exists() and not self._replaced(name, names):
                 self._stored(name)
 
-    def cost(self, names: list[str]) -> list[str]:
-        """What is not there yet of the names and of what they need, and how long that takes.
+    def seconds(self, names: list[str]) -> dict[str, float | None]:
+        """What is not there yet of the names and of what they need, with the time on this machine.
 
-        One line each; none if all is there.
+        None where nobody measured it.
         """
         if CLAIMS in names and not self._missing(CLAIMS, names):
             names = [name for name in names if name != CLAIMS]  # it needs nothing any more
         missing = [name for name in self._needed(names) if self._missing(name, names)]
-        if not missing:
+        measured = {name: self.paper.measured(name, self.scale) for name in missing}
+        slow = slowness() if any(measured.values()) else 1.0
+        return {k: None if time is None else slow * time for k, time in measured.items()}
+
+    def cost(self, seconds: Mapping[str, float | None]) -> list[str]:
+        """What `seconds` found, one line each; none if all is there."""
+        if not seconds:
             return []
         title = f"{self.paper.name} at the scale {self.scale.name}, to be made in {self.folder}:"
-        seconds = {name: self.paper.measured(name, self.scale) for name in missing}
-        slow = slowness() if any(seconds.values()) else 1.0
-        lines = [title, *cost_lines(missing, seconds, slow)]
+        lines = [title, *cost_lines(list(seconds), seconds)]
         if (self.folder / ENSEMBLES).is_dir():
             lines.append(f"  less what is there already in {self.folder / ENSEMBLES}")
         return lines

@@ -28,7 +28,9 @@ SMALL = """
 observables = ["sz"]
 
 [model]
-couplings = [[1.0], [0.5]]
+couplings = { kind = "gaussian", sigma = 1.0 }
+spins = 3
+modes = 2
 frequencies = 1.0
 loss = 1.0
 field = 0.5

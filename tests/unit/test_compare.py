@@ -537,9 +537,11 @@ def test_table(table: Callable[..., list[list[str]]]) -> None:
             "sz": (dims[:2], values[..., 0]),
             "sz_difference": (dims[:2], values[..., 0] - values[0, :, 0]),
             "sz_difference_stderr": (dims[:2], [[0.0, 0.0], [0.01, 0.02]]),
+            "sz_z": (dims[:2], [[np.nan, np.nan], [25.0, 0.0]]),
             "sz_spin": (dims, values),
             "sz_spin_difference": (dims, values - values[0]),
             "sz_spin_difference_stderr": (dims, errors),
+            "sz_spin_z": (dims, np.full(values.shape, np.nan)),
             "seconds": ("solver", [1.234, 56.7]),
             "verdict": ("solver", ["valid", "doubtful"]),
         },
@@ -547,13 +549,13 @@ def test_table(table: Callable[..., list[list[str]]]) -> None:
         {"reference": "A"},
     )
     assert table(ds) == [
-        ["method", "observable", "|difference|", "error", "at", "seconds", "verdict"],
-        ["A", "(reference)", "", "", "", "1.2", "valid"],
-        ["B of C", "sz", "0.25", "0.01", "time 0", "57", "doubtful"],
-        ["", "sz_spin", "1.25", "7", "time 2.5, spin 1", "", ""],
+        ["method", "observable", "|difference|", "error", "|z|", "at", "seconds", "verdict"],
+        ["A", "(reference)", "", "", "", "", "1.2", "valid"],
+        ["B of C", "sz", "0.25", "0.01", "25", "time 0", "57", "doubtful"],
+        ["", "sz_spin", "1.25", "7", "", "time 2.5, spin 1", "", ""],
     ]
     ds["sz_difference"][1] = np.nan
-    assert table(ds)[2] == ["B of C", "sz", "none", "", "", "57", "doubtful"]
+    assert table(ds)[2] == ["B of C", "sz", "none", "", "", "", "57", "doubtful"]
     for other in (ds.isel(solver=0), ds.drop_attrs()):
         with pytest.raises(od.InputError, match="`dataset` must come from `compare`"):
             comparison_table(other)

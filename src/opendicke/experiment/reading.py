@@ -90,7 +90,7 @@ def parse_parts(text: str, folder: Path, name: str = "experiment") -> dict[str, 
         "model": _within("model", _model, table.model, folder),
         "state": _within("state", _state, table.state),
         "times": _times(table.times),
-        "method": _within("method", _method, table.method),
+        "method": _within("method", build_method, table.method),
         "observables": table.observables,
         "realizations": table.realizations,
         "seed": table.seed,
@@ -238,7 +238,14 @@ def _times(table: TimesTable | list[float]) -> Array:
     return np.concatenate([[table.start], table.start + later])
 
 
-def _method(settings: dict[str, Any]) -> AbstractMethod:
+def build_method(settings: dict[str, Any]) -> AbstractMethod:
+    """A method from its table, its name under `kind`.
+
+    Raises
+    ------
+    InputError
+        If there is no such method, or a setting is not what it must be.
+    """
     if "kind" not in settings:
         raise InputError("kind", "be given", "was missing")
     kind = settings["kind"]

@@ -100,7 +100,7 @@ def _row(left: Any, right: Any, data: xr.Dataset, name: str, at: dict[str, int])
 
 def _legend(one: xr.Dataset, label: str, own: bool) -> str:
     verdict = str(one["verdict"].values)
-    notes = (["reference"] if own else []) + ([verdict] if verdict != "valid" else [])
+    notes = (["reference"] if own else []) + ([verdict] if verdict not in ("valid", "") else [])
     return f"{label} ({', '.join(notes)})" if notes else label
 
 

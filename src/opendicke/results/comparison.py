@@ -68,7 +68,7 @@ def comparison_dataset(
     numerical = np.array([_numerical_error(raws.get(label)) for label in labels])
     variables: dict[str, Any] = {}
     for item in asked:
-        variables |= _compared(item.name, alone, labels, numerical, labels.index(reference))
+        variables |= compared(item.name, alone, labels, numerical, labels.index(reference))
     variables |= _of_methods(answers, numerical)
     dataset = xr.Dataset(variables, _coordinates(alone, labels))
     dataset.attrs |= {"format": FORMAT, "reference": reference}
@@ -99,14 +99,27 @@ def _coordinates(alone: Mapping[str, xr.Dataset], labels: Sequence[str]) -> dict
     return made
 
 
-def _compared(
+def compared(
     name: str,
     alone: Mapping[str, xr.Dataset],
     labels: Sequence[str],
     numerical: Array,
     place: int,
 ) -> dict[str, Any]:
-    """Values of one observable, their errors, and their differences from the reference."""
+    """Values of one observable, their errors, and their differences from the reference.
+
+    Parameters
+    ----------
+    name : str
+    alone : mapping
+        Label → the answer of each method that gave one, all of the same dimensions.
+    labels : sequence of K str
+        Of all methods.
+    numerical : array (K, …)
+        Estimated errors that are not statistical, along the first dimensions of the observable.
+    place : int
+        Of the reference among the labels.
+    """
     like = next(iter(alone.values()))[name]
     values = np.full((len(labels), *like.shape), np.nan)
     errors, squares = values.copy(), values.copy()
@@ -120,7 +133,9 @@ def _compared(
         if f"{name}_stderr" in answer:
             errors[k] = answer[f"{name}_stderr"].values
             unspread[k] = errors[k] <= _ROUND_OFF * scale
-        squares[k] = errors[k] ** 2 + (np.nan_to_num(numerical[k]) * scale) ** 2
+        own = np.nan_to_num(numerical[k])
+        own = own.reshape(own.shape + (1,) * (like.ndim - own.ndim))
+        squares[k] = errors[k] ** 2 + (own * scale) ** 2
     with np.errstate(invalid="ignore", divide="ignore"):  # infinite squeezing, no error
         difference = values - values[place]
         combined = np.sqrt(squares + squares[place])
@@ -175,46 +190,98 @@ def comparison_table(dataset: xr.Dataset) -> str:
     Parameters
     ----------
     dataset : xarray.Dataset
-        What `compare` returned.
+        What `compare` or `compare_results` returned.
 
     Returns
     -------
     str
         A line for each method and observable: the largest ``|difference|``, its combined error,
-        where it is; the method's seconds and verdict.
+        how many errors that is, where it is; the method's seconds and verdict.
 
     Raises
     ------
     InputError
         If the dataset is no comparison.
     """
-    if not is_comparison(dataset):
-        raise InputError("dataset", "come from `compare`", "held no methods beside a reference")
-    names = [str(name) for name in dataset.data_vars if f"{name}{_DIFFERENCE}" in dataset]
-    rows = [("method", "observable", "|difference|", "error", "at", "seconds", "verdict")]
+    _check(dataset)
+    head = ("method", "observable", "|difference|", "error", "|z|", "at", "seconds", "verdict")
+    rows: list[tuple[str, ...]] = [head]
+    found = largest_differences(dataset)
     for k, label in enumerate(map(str, dataset["solver"].values)):
         one = dataset.isel(solver=k)
         ends = f"{float(one['seconds']):.2g}", str(one["verdict"].values)
+        own = [_words(each) for each in found if each["method"] == label]
         if label == dataset.attrs["reference"]:
-            rows.append((label, "(reference)", "", "", "", *ends))
-            continue
-        for number, name in enumerate(names):
-            found = name, *_largest(one, name)
-            rows.append(("", *found, "", "") if number else (label, *found, *ends))
+            own = [("(reference)", "", "", "", "")]
+        for number, words_of in enumerate(own):
+            rows.append(("", *words_of, "", "") if number else (label, *words_of, *ends))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def _largest(one: xr.Dataset, name: str) -> tuple[str, str, str]:
+def largest_differences(dataset: xr.Dataset) -> list[dict[str, Any]]:
+    """Where each method lies farthest from the reference, for each observable.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        What `compare` or `compare_results` returned.
+
+    Returns
+    -------
+    list of dict
+        For every method but the reference and every observable: `method`, `observable`, and at the
+        place of the largest ``|difference|`` the `difference`, its combined `error`, `z` (NaN
+        where no error is known) and `at`, dimension → label. Without an answer, `at` is empty and
+        the numbers are NaN.
+
+    Raises
+    ------
+    InputError
+        If the dataset is no comparison.
+    """
+    _check(dataset)
+    names = [str(name) for name in dataset.data_vars if f"{name}{_DIFFERENCE}" in dataset]
+    return [
+        {"method": label, "observable": name} | _largest(dataset.isel(solver=k), name)
+        for k, label in enumerate(map(str, dataset["solver"].values))
+        if label != dataset.attrs["reference"]
+        for name in names
+    ]
+
+
+def _check(dataset: xr.Dataset) -> None:
+    if not is_comparison(dataset):
+        raise InputError("dataset", "come from `compare`", "held no methods beside a reference")
+
+
+def _largest(one: xr.Dataset, name: str) -> dict[str, Any]:
     """Largest |difference| of one method, its error, and where."""
     difference = one[f"{name}{_DIFFERENCE}"]
     apart = np.abs(difference.values)
     if np.isnan(apart).all():
-        return "none", "", ""
+        return {"difference": math.nan, "error": math.nan, "z": math.nan, "at": {}}
     place = np.unravel_index(int(np.nanargmax(apart)), apart.shape)
-    error = float(one[f"{name}{_DIFFERENCE}_stderr"].values[place])
-    where = (
-        f"{dim} {one[dim].values[index]:.4g}"
+    at = {
+        str(dim): one[dim].values[index].item() if dim in one.coords else int(index)
         for dim, index in zip(difference.dims, place, strict=True)
+    }
+    return {
+        "difference": float(difference.values[place]),
+        "error": float(one[f"{name}{_DIFFERENCE}_stderr"].values[place]),
+        "z": float(one[f"{name}_z"].values[place]),
+        "at": at,
+    }
+
+
+def _words(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """The middle of a line of the table."""
+    if not found["at"] and math.isnan(found["difference"]):
+        return str(found["observable"]), "none", "", "", ""
+    z = "" if math.isnan(found["z"]) else f"{abs(found['z']):.2g}"
+    where = (
+        f"{dim} {label:.4g}" if isinstance(label, float) else f"{dim} {label}"
+        for dim, label in found["at"].items()
     )
-    return f"{float(apart[place]):.3g}", f"{error:.2g}", ", ".join(where)
+    apart, error = abs(found["difference"]), found["error"]
+    return str(found["observable"]), f"{apart:.3g}", f"{error:.2g}", z, ", ".join(where)

@@ -67,8 +67,8 @@ def compare(
     Parameters
     ----------
     model, state, times, seed, progress
-        As in `solve`. Methods of one class draw different random numbers, the first of them those
-        of `solve`.
+        As in `solve`, times in units of 1/energy. Methods of one class draw different random
+        numbers, the first of them those of `solve`.
     methods : list of methods, or dict of label → method
         At least two. Labels are the names of the classes, "MeanField", and "MeanField (2)" for the
         second of a class, unless a dict gives others.

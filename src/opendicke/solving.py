@@ -79,6 +79,15 @@ def solve(
         If an argument is not what it must be.
     ValidityError
         If the method refuses.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> model = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0, field=0.1)
+    >>> down = od.ProductState.polarized("-z")
+    >>> ds = od.solve(model, down, [0.0, 1.0], od.Lindblad(tolerance=1e-4), ["sz", "photons"])
+    >>> print(ds.sz.values.round(3))
+    [-1.    -0.987]
     """
     times = check_times(times)
     asked = check_question(model, state, method, observables)
@@ -116,7 +125,7 @@ def trajectories(
     Parameters
     ----------
     model, state, times, observables, seed, validity, progress
-        As in `solve`: the mean over trajectories is what `solve` gives.
+        As in `solve`, times in units of 1/energy: the mean over trajectories is what `solve` gives.
     method : TruncatedWigner or KineticMonteCarlo
         Its `trajectories` says how many; `target_stderr` does not apply.
 
@@ -229,6 +238,14 @@ def stationary(
         If an argument is not what it must be, or the stationary state is not unique.
     ValidityError
         If the method refuses.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> model = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0, field=0.1)
+    >>> rest = od.stationary(model, od.Lindblad(tolerance=1e-4), ["photons"])
+    >>> print(f"{float(rest.photons):.3f}")
+    0.346
     """
     from opendicke.methods.lindblad import Lindblad
     from opendicke.methods.rate_equation import RateEquation
@@ -266,7 +283,32 @@ def assess(
     times: Any,
     method: AbstractMethod,
 ) -> Assessment:
-    """The method's verdict on a question, without solving it."""
+    """The method's verdict on a question, without solving it.
+
+    Parameters
+    ----------
+    model, state, times, method
+        As in `solve`; times in units of 1/energy.
+
+    Returns
+    -------
+    Assessment
+        `verdict` (VALID, DOUBTFUL or INVALID), `reason`, the deciding `number`, estimated `seconds`
+        and `memory` (bytes), and `remarks`.
+
+    Raises
+    ------
+    InputError
+        If an argument is not what it must be.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> model = od.DickeModel([[0.4], [0.7]], frequencies=1.0, loss=0.5, field=0.3)
+    >>> found = od.assess(model, od.ProductState.polarized("+z"), [0.0, 10.0], od.MeanField())
+    >>> found.verdict.name, found.number
+    ('DOUBTFUL', 1.0)
+    """
     times = check_times(times)
     check_question(model, state, method, None)
     return method.assess(reduce(model, state), times)

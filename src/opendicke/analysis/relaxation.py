@@ -69,7 +69,17 @@ class Fit:
     _fitter: Fitter = member(repr=False)
 
     def curve(self, times: Array) -> Array:
-        """The law at times (T,) larger than zero."""
+        """The law at some times.
+
+        Parameters
+        ----------
+        times : array (T,)
+            Larger than zero, in the unit of the fitted ones.
+
+        Returns
+        -------
+        array (T,)
+        """
         grid = numeric_array("times", times)
         if (grid <= 0).any():
             raise InputError("times", "be larger than zero", f"went down to {grid.min():g}")
@@ -84,7 +94,8 @@ class Relaxation:
     Attributes
     ----------
     times, mean, stderr : array (K,)
-        The averages that were fitted; empty where the curve has no window.
+        The averages that were fitted, in the unit of the times given; empty where the curve has no
+        window.
     window : (float, float)
         First and last time that was used, NaN where there is none.
     fits : dict
@@ -194,6 +205,15 @@ def fit_relaxation(
     Notes
     -----
     kelly2021 Figs. 2 and 3 draw these laws by eye.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import opendicke as od
+    >>> times = np.geomspace(1, 100, 60)
+    >>> found = od.fit_relaxation(times, 0.9 * times**-0.3, np.full(60, 1e-3))
+    >>> print(found.verdict, round(found.fits[found.law].parameters["gamma"], 6))
+    power law 0.3
     """
     data = Curves.of(times, curves, errors)
     h = real("field", field, above=0.0)

@@ -102,7 +102,7 @@ def crossover(
     first, then : Law
         `first` may be any but the stretched exponential.
     field, period, start, floor, least, tolerance, level, resamples, seed
-        As for `fit_relaxation`.
+        As for `fit_relaxation`, in the unit of the times or its inverse.
 
     Returns
     -------

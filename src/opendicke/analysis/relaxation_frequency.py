@@ -21,7 +21,15 @@ _CHANCE = 1e-3
 
 @dataclass(frozen=True)
 class Frequency:
-    """Angular frequency and its standard error, in units of 1/time."""
+    """An angular frequency and its error.
+
+    Attributes
+    ----------
+    value : float
+        In units of 1/time.
+    stderr : float
+        Standard error.
+    """
 
     value: float
     stderr: float

@@ -47,6 +47,15 @@ def period_average(times: Array, values: Array, period: float) -> tuple[Array, A
     InputError
         If the times do not increase, shapes do not fit, or the period is not positive or longer
         than the curve.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import opendicke as od
+    >>> times = np.linspace(0, 10, 101)
+    >>> where, mean = od.period_average(times, 2 * times + np.sin(2 * np.pi * times), 1.0)
+    >>> print(where[:2], mean[:2].round(6))
+    [0.5 0.6] [1.  1.2]
     """
     grid = check_times(times)
     data = numeric_array("values", values)

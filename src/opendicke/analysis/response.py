@@ -103,7 +103,9 @@ def classify_response(
     fast : float
         In units of 1/`field`.
     field, period, start, floor, least, resamples, seed
-        As for `fit_relaxation`, which takes further `settings`.
+        As for `fit_relaxation`.
+    **settings
+        Further settings of `fit_relaxation`.
 
     Returns
     -------

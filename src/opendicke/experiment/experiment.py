@@ -53,6 +53,30 @@ class Experiment:
         the method are those of the first round.
     most_realizations, most_trajectories : int
         Where rounds end in any case; the latter counts for each cell.
+
+    Raises
+    ------
+    InputError
+        If an argument is not what it must be, or a swept path is not known.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> experiment = od.Experiment(
+    ...     model=od.RandomDicke(
+    ...         couplings=od.Gaussian(sigma=1.0), spins=2, modes=1, frequencies=1.0, loss=0.5
+    ...     ),
+    ...     state=od.ProductState.polarized("+z"),
+    ...     times=[0.0, 1.0],
+    ...     method=od.Lindblad(tolerance=1e-3),
+    ...     observables=["sz"],
+    ...     realizations=3,
+    ...     sweep={"model.field": [0.5, 1.0]},
+    ... )
+    >>> od.estimate(experiment).cells
+    6
+    >>> print(dict(od.run(experiment).sizes))
+    {'field': 2, 'realization': 3, 'time': 2}
     """
 
     model: RandomDicke | DickeModel
@@ -151,6 +175,15 @@ class Experiment:
     def from_toml(cls, path: str | Path) -> Experiment:
         """Read an experiment file; paths inside it are relative to its folder.
 
+        Parameters
+        ----------
+        path : str or path
+            A TOML file.
+
+        Returns
+        -------
+        Experiment
+
         Raises
         ------
         InputError
@@ -161,7 +194,13 @@ class Experiment:
         return cls(**read_parts(Path(path)))
 
     def to_toml(self) -> str:
-        """The experiment as text from which `from_toml` makes the same experiment again."""
+        """The experiment as text from which `from_toml` makes the same experiment again.
+
+        Returns
+        -------
+        str
+            TOML.
+        """
         import tomli_w
 
         table = self.to_table()
@@ -172,6 +211,11 @@ class Experiment:
 
     def to_table(self) -> dict[str, Any]:
         """The experiment as the nested tables of its file.
+
+        Returns
+        -------
+        dict
+            Tables, lists, numbers and text only.
 
         Raises
         ------

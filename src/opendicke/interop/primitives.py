@@ -17,7 +17,8 @@ import scipy.sparse as sp
 from scipy.special import gammaln
 
 from opendicke.interop.quantum_modes import QuantumModes
-from opendicke.measure.observables import Observable, energy_labels
+from opendicke.measure.energy_labels import energy_labels
+from opendicke.measure.observables import Observable
 from opendicke.measure.terms import (
     CorrelationTerm,
     EntropyTerm,

@@ -18,6 +18,22 @@ class Moments:
 
     Merging is associative up to round-off (Chan, Golub and LeVeque's pairwise update); the
     driver merges in a fixed order, so that the same blocks give the same bits.
+
+    Parameters
+    ----------
+    count : int
+        Number of samples n.
+    mean : array, of any shape
+        Their mean.
+    m2 : array, of the shape of the mean
+        Sum of squared deviations from it.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> both = od.Moments.of([1.0, 2.0, 3.0]).merge(od.Moments.of([4.0]))
+    >>> both.count, float(both.mean), float(both.stderr.round(4))
+    (4, 2.5, 0.6455)
     """
 
     count: int
@@ -31,7 +47,17 @@ class Moments:
 
     @classmethod
     def of(cls, samples: Array) -> Moments:
-        """Moments of samples along the first axis."""
+        """Moments of samples along the first axis.
+
+        Parameters
+        ----------
+        samples : array (n, …)
+            Independent samples.
+
+        Returns
+        -------
+        Moments
+        """
         samples = np.asarray(samples, dtype=float)
         if not len(samples):
             return cls(0, np.zeros(samples.shape[1:]), np.zeros(samples.shape[1:]))
@@ -39,7 +65,17 @@ class Moments:
         return cls(len(samples), mean, ((samples - mean) ** 2).sum(axis=0))
 
     def merge(self, other: Moments) -> Moments:
-        """Moments of both sets of samples together."""
+        """Moments of both sets of samples together.
+
+        Parameters
+        ----------
+        other : Moments
+            Of other samples of the same shape.
+
+        Returns
+        -------
+        Moments
+        """
         if not self.count or not other.count:
             return other if not self.count else self
         count = self.count + other.count
@@ -50,7 +86,17 @@ class Moments:
 
     @classmethod
     def merged(cls, parts: Iterable[Moments]) -> Moments:
-        """All parts merged from left to right."""
+        """All parts merged from left to right.
+
+        Parameters
+        ----------
+        parts : iterable of Moments
+            At least one.
+
+        Returns
+        -------
+        Moments
+        """
         return reduce(cls.merge, parts)
 
     @property
@@ -77,6 +123,17 @@ class JointMoments:
     Expectation values u₁ … u_p enter a nonlinear function f, such as a variance. Its standard
     error follows to first order from their covariance C of single samples,
     :math:`\sqrt{\nabla f^T C\,\nabla f/n}`, with derivatives taken over one standard error.
+
+    Parameters
+    ----------
+    count : int
+        Number of samples n.
+    mean : array (p, …)
+        Means of the p arrays.
+    m2 : array (p, p, …)
+        Sums of products of deviations.
+    combine : callable
+        f, of p arrays of one shape.
     """
 
     count: int
@@ -88,14 +145,36 @@ class JointMoments:
 
     @classmethod
     def of(cls, samples: Array, combine: Combine) -> JointMoments:
-        """Moments of samples (p, n, …)."""
+        """Moments of samples and of their products.
+
+        Parameters
+        ----------
+        samples : array (p, n, …)
+            n independent samples of each of p arrays.
+        combine : callable
+            f, of p arrays of one shape.
+
+        Returns
+        -------
+        JointMoments
+        """
         samples = np.asarray(samples, dtype=float)
         mean = samples.mean(axis=1)
         apart = samples - mean[:, None]
         return cls(samples.shape[1], mean, np.einsum("an...,bn...->ab...", apart, apart), combine)
 
     def merge(self, other: JointMoments) -> JointMoments:
-        """Moments of both sets of samples together."""
+        """Moments of both sets of samples together.
+
+        Parameters
+        ----------
+        other : JointMoments
+            Of other samples of the same shape.
+
+        Returns
+        -------
+        JointMoments
+        """
         if not self.count or not other.count:
             return other if not self.count else self
         count = self.count + other.count

@@ -35,7 +35,6 @@ from opendicke.measure.terms import (
 from opendicke.model.checks import Array, choice, numeric_array
 from opendicke.model.configurations import check_enumerable
 from opendicke.model.dicke import AXES, DickeModel
-from opendicke.model.energies import EnergyBins
 from opendicke.model.ising import IsingModel
 
 Builder = Callable[[Any], Any]
@@ -200,49 +199,13 @@ class Observable:
         return tuple(weights.shape[:-1])
 
 
-def energy_labels(
-    observables: Iterable[Observable],
-    model: DickeModel | IsingModel,
-    bins_of: Callable[[int], EnergyBins],
-) -> dict[str, tuple[tuple[str, ...], Array]]:
-    """What belongs to a dataset besides: the energies of its intervals, and the lowest."""
-    counts = {
-        term.bins
-        for item in observables
-        for term in item.terms(model)
-        if isinstance(term, IsingDistributionTerm) and item.dims == ("energy_bin",)
-    }
-    if len(counts) != 1:
-        return {}
-    bins = bins_of(counts.pop())
-    made: dict[str, tuple[tuple[str, ...], Array]] = {"bin_energy": (("energy_bin",), bins.centres)}
-    if bins.exact:
-        made["lowest_energy"] = ((), np.array(bins.lowest))
-    return made
-
-
 _registry: dict[str, Observable] = {}
 
 RESERVED = (
-    "time",
-    "spin",
-    "mode",
-    "pattern",
-    "pattern_name",
-    "realization",
-    "status",
-    "step",
-    "estimated_error",
-    "trajectories",
-    "largest_stderr",
-    "record",
-    "times_done",
-    "asked_stderr",
-    "energy_bin",
-    "bin_energy",
-    "lowest_energy",
-    "configuration",
-)
+    "time", "spin", "mode", "pattern", "pattern_name", "realization", "status", "step",
+    "estimated_error", "trajectories", "largest_stderr", "record", "times_done", "asked_stderr",
+    "energy_bin", "bin_energy", "lowest_energy", "configuration",
+)  # fmt: skip
 """Names that datasets use themselves."""
 
 
@@ -275,6 +238,16 @@ def observable(
         answer of their expectation values, one array each.
     replace : bool
         Allow an existing name to be overwritten.
+
+    Returns
+    -------
+    callable
+        A decorator; it leaves the function as it is.
+
+    Raises
+    ------
+    InputError
+        If a name is taken or not free, or dimensions are not distinct names.
 
     Examples
     --------
@@ -315,7 +288,23 @@ def observable(
 
 
 def find_observables(names: object) -> tuple[Observable, ...]:
-    """The registered observables of the given names, in order, each once."""
+    """The registered observables of the given names, in order, each once.
+
+    Parameters
+    ----------
+    names : str or list of str
+        Registered names.
+
+    Returns
+    -------
+    tuple of Observable
+        With `name`, `dims`, `unit`, `long_name` and the terms of a model.
+
+    Raises
+    ------
+    InputError
+        If a name is not registered, or there is none.
+    """
     if isinstance(names, str):
         names = [names]
     if not isinstance(names, Iterable):
@@ -337,7 +326,19 @@ def register_observables(given: Iterable[Observable]) -> None:
 
 
 def known_observables() -> tuple[str, ...]:
-    """Names of all registered observables."""
+    """Names of all registered observables.
+
+    Returns
+    -------
+    tuple of str
+        The built-in ones first.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> od.known_observables()[:3]
+    ('sx', 'sx_spin', 'sy')
+    """
     return tuple(_registry)
 
 

@@ -11,9 +11,15 @@ from opendicke.model.checks import integer, real
 
 @dataclass(frozen=True, eq=False)
 class SpinTerm:
-    r""":math:`\sum_j w_j \sigma^{axis}_j`; weights (…, N), or None for every spin by itself.
+    r""":math:`\sum_j w_j \sigma^{axis}_j`.
 
-    `axis` is one of the laboratory's "x", "y", "z".
+    Parameters
+    ----------
+    axis : {"x", "y", "z"}
+        Of the laboratory.
+    weights : array (…, N), optional
+        One for each spin; leading dimensions become those of the answer. None: every spin by
+        itself.
     """
 
     axis: str
@@ -22,18 +28,35 @@ class SpinTerm:
 
 @dataclass(frozen=True, eq=False)
 class PhotonTerm:
-    r""":math:`\sum_\lambda w_\lambda a^\dagger_\lambda a_\lambda`; weights (…, M) or None: each."""
+    r""":math:`\sum_\lambda w_\lambda a^\dagger_\lambda a_\lambda`.
+
+    Parameters
+    ----------
+    weights : array (…, M), optional
+        One for each mode; leading dimensions become those of the answer. None: every mode by
+        itself.
+    """
 
     weights: Any = None
 
 
 @dataclass(frozen=True, eq=False)
 class QuadratureTerm:
-    r""":math:`\sum_\lambda w_\lambda (a_\lambda e^{-i\theta} + a^\dagger_\lambda e^{i\theta})`;
-    weights (…, M) or None: each.
+    r""":math:`\sum_\lambda w_\lambda (a_\lambda e^{-i\theta} + a^\dagger_\lambda e^{i\theta})`.
 
-    `angle` is :math:`\theta`, in radians: 0 gives :math:`a + a^\dagger`, π/2 gives
-    :math:`-i(a - a^\dagger)`, so that both together give the complex amplitude.
+    Parameters
+    ----------
+    weights : array (…, M), optional
+        One for each mode; leading dimensions become those of the answer. None: every mode by
+        itself.
+    angle : float
+        θ, in radians: 0 gives :math:`a + a^\dagger`, π/2 gives :math:`-i(a - a^\dagger)`, so that
+        both together give the complex amplitude.
+
+    Raises
+    ------
+    InputError
+        If the angle is no number.
     """
 
     weights: Any = None
@@ -50,7 +73,18 @@ class QuadratureTerm:
 
 @dataclass(frozen=True)
 class InteractionTerm:
-    r"""`scale` times :math:`\sum_{j\lambda} g_{j\lambda} Z_j (a_\lambda + a^\dagger_\lambda)`."""
+    r"""`scale` times :math:`\sum_{j\lambda} g_{j\lambda} Z_j (a_\lambda + a^\dagger_\lambda)`.
+
+    Parameters
+    ----------
+    scale : float
+        A factor.
+
+    Raises
+    ------
+    InputError
+        If the scale is no number.
+    """
 
     scale: float = 1.0
 
@@ -63,8 +97,18 @@ class IsingTerm:
     r"""`scale` times :math:`H_I = -\sum_{i\ne j,\lambda} \frac{\omega_\lambda g_{i\lambda}
     g_{j\lambda}}{\omega_\lambda^2 + \Gamma_\lambda^2/4} Z_i Z_j`.
 
-    With `alone`, terms i = j are included as products of classical spins, which for Pauli matrices
-    would be constants: the energy that a classical flow with self-interaction conserves.
+    Parameters
+    ----------
+    scale : float
+        A factor.
+    alone : bool
+        Include terms i = j as products of classical spins, which for Pauli matrices would be
+        constants: the energy that a classical flow with self-interaction conserves.
+
+    Raises
+    ------
+    InputError
+        If the scale is no number.
     """
 
     scale: float = 1.0
@@ -76,12 +120,19 @@ class IsingTerm:
 
 @dataclass(frozen=True, eq=False)
 class SpinPairTerm:
-    r""":math:`\tfrac12\langle AB + BA\rangle` of two sums of spin components,
+    r""":math:`\tfrac12\langle AB + BA\rangle` of two sums of spin components.
 
     :math:`A = \sum_j w_j\sigma^a_j` and :math:`B = \sum_j v_j\sigma^b_j`, pairs of a spin with
     itself included: :math:`(\sigma^a_j)^2 = 1`.
 
-    `axes` are (a, b) of the laboratory, `weights` w (…, N) and `others` v, w if left out.
+    Parameters
+    ----------
+    axes : (str, str)
+        a and b, axes of the laboratory.
+    weights : array (…, N)
+        w; leading dimensions become those of the answer.
+    others : array (…, N), optional
+        v; w if left out.
     """
 
     axes: tuple[str, str]
@@ -97,8 +148,14 @@ class SpinPairTerm:
 
 @dataclass(frozen=True, eq=False)
 class PhotonPairTerm:
-    r""":math:`\sum_\lambda w_\lambda a^\dagger_\lambda a^\dagger_\lambda a_\lambda a_\lambda`;
-    weights (…, M) or None: each."""
+    r""":math:`\sum_\lambda w_\lambda a^\dagger_\lambda a^\dagger_\lambda a_\lambda a_\lambda`.
+
+    Parameters
+    ----------
+    weights : array (…, M), optional
+        One for each mode; leading dimensions become those of the answer. None: every mode by
+        itself.
+    """
 
     weights: Any = None
 
@@ -122,6 +179,16 @@ class IsingDistributionTerm:
 
     They cover all energies that configurations have, or bounds of them where there are too many
     spins for all to be looked at; see `opendicke.model.configurations.energy_range`.
+
+    Parameters
+    ----------
+    bins : int
+        Number of intervals.
+
+    Raises
+    ------
+    InputError
+        If there is not at least one interval.
     """
 
     bins: int = 100

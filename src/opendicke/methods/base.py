@@ -66,20 +66,64 @@ class AbstractMethod(ABC):
     """Whether answers hold the state at the last time, from which `continued` goes on."""
 
     def asks(self, coupling_axis: str) -> tuple[str, ...]:
-        """Observables where the user names none, for a model with modes."""
+        """Observables where the user names none, for a model with modes.
+
+        Parameters
+        ----------
+        coupling_axis : {"x", "y", "z"}
+            Of the model.
+
+        Returns
+        -------
+        tuple of str
+            Names of observables.
+        """
         return "sx", "sy", "sz", "photons"
 
     def device(self) -> str:
-        """What computes, for provenance."""
+        """What computes, for provenance.
+
+        Returns
+        -------
+        str
+            Kind of processor.
+        """
         return f"cpu ({os.cpu_count()} cores, {platform.machine()})"
 
     @abstractmethod
     def admits(self, model: DickeModel | IsingModel, state: ProductState | Ensemble) -> None:
-        """Raise `InputError` if the method has no meaning for this model or state."""
+        """Raise `InputError` if the method has no meaning for this model or state.
+
+        Parameters
+        ----------
+        model : DickeModel or IsingModel
+            What would be simulated.
+        state : ProductState or Ensemble
+            From where.
+
+        Raises
+        ------
+        InputError
+            With the argument that rules it out.
+        """
 
     @abstractmethod
     def assess(self, problem: Problem, times: Array) -> Assessment:
-        """Verdict, deciding number and cost, without solving."""
+        """Verdict, deciding number and cost, without solving.
+
+        Parameters
+        ----------
+        problem : Problem
+            The reduced model and state.
+        times : array (T,)
+            Output times, in units of 1/energy.
+
+        Returns
+        -------
+        Assessment
+            `verdict`, `reason`, the deciding `number`, estimated `seconds` and `memory` (bytes),
+            and `remarks`.
+        """
 
     @abstractmethod
     def run_many(
@@ -98,7 +142,7 @@ class AbstractMethod(ABC):
         problems
             One or more, of any shapes.
         times : array (T,)
-            Output times; states are given at the first.
+            Output times, in units of 1/energy; states are given at the first.
         observables
             What is asked of every problem.
         keys
@@ -119,6 +163,18 @@ class AbstractMethod(ABC):
     def continued(self, model: DickeModel | IsingModel, end: Mapping[str, Array]) -> ProductState:
         """The state from which to go on where an answer ended, from its `Raw.end`.
 
+        Parameters
+        ----------
+        model : DickeModel or IsingModel
+            Of the sizes of the answer.
+        end : dict of arrays
+            `Raw.end` of the answer.
+
+        Returns
+        -------
+        ProductState
+            At the last time of the answer.
+
         Raises
         ------
         InputError
@@ -135,17 +191,53 @@ class AbstractMethod(ABC):
         observables: tuple[Observable, ...],
         key: tuple[int, int] = (0, 0),
     ) -> Raw:
-        """Solve one problem."""
+        """Solve one problem.
+
+        Parameters
+        ----------
+        problem : Problem
+            The reduced model and state.
+        times : array (T,)
+            Output times, in units of 1/energy.
+        observables : tuple of Observable
+            What is asked.
+        key : (int, int)
+            (seed, realization).
+
+        Returns
+        -------
+        Raw
+            Bare arrays, their status, and the numerics that were resolved.
+        """
         return self.run_many([problem], times, observables, [key])[0]
 
     def settings(self) -> dict[str, Any]:
-        """The settings by name, as in an experiment file."""
+        """The settings by name, as in an experiment file.
+
+        Returns
+        -------
+        dict
+            Name → value.
+        """
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def check_observables(
         self, observables: tuple[Observable, ...], model: DickeModel | IsingModel
     ) -> None:
-        """Refuse observables whose terms the method does not evaluate."""
+        """Refuse observables whose terms the method does not evaluate.
+
+        Parameters
+        ----------
+        observables : tuple of Observable
+            What is asked.
+        model : DickeModel or IsingModel
+            Whose terms they are.
+
+        Raises
+        ------
+        InputError
+            With the first observable that the method cannot answer.
+        """
         for item in observables:
             for term in item.terms(model):
                 if not isinstance(term, self.offers):

@@ -77,6 +77,12 @@ class KineticMonteCarlo(AbstractMethod):
         Factors of the model's field, h(t).
     anneal_damping : list of K numbers, optional
         Factors of loss − gain at equal gain: η(t) of fiorelli2020.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range, or the lists of annealing do not fit; what a method admits
+        is seen when it meets a model.
     """
 
     trajectories: int | None = None
@@ -127,7 +133,20 @@ class KineticMonteCarlo(AbstractMethod):
             check_along(observables, model, type(self).__name__)
 
     def extent(self, state: ProductState | Ensemble, block: int = 1) -> Extent:
-        """How many trajectories, in blocks of a size."""
+        """How many trajectories, in blocks of a size.
+
+        Parameters
+        ----------
+        state : ProductState or Ensemble
+            From where.
+        block : int
+            Trajectories computed together.
+
+        Returns
+        -------
+        Extent
+            Trajectories at most, target and block.
+        """
         return Extent(self.trajectories, self.target_stderr, block)
 
     def assess(self, problem: Problem, times: Array) -> Assessment:
@@ -174,7 +193,26 @@ class KineticMonteCarlo(AbstractMethod):
         key: tuple[int, int],
         report: Progress,
     ) -> Followed:
-        """Single trajectories, with the configurations at the last time, (n, N) of ±1."""
+        """Single trajectories, with the configurations at the last time, (n, N) of ±1.
+
+        Parameters
+        ----------
+        problem : Problem
+            The reduced model and state.
+        times : array (T,)
+            Output times, in units of 1/energy.
+        observables : tuple of Observable
+            What is asked.
+        key : (int, int)
+            (seed, realization).
+        report : callable
+            Called with the fraction done and a short description.
+
+        Returns
+        -------
+        Followed
+            Values (T, …, n) of every observable, and the configurations (n, N) at the last time.
+        """
         run = _Run(self, problem, times, observables, key)
         count = self.extent(problem.state).most
         size = run.block_size(count)

@@ -56,6 +56,11 @@ class Lindblad(AbstractMethod):
     cutoff : int or sequence of ints, optional
         Fock states of each coupled mode, or the depth of the hierarchy; by default found. With a
         number the answer is compared with that of a smaller one.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range; what a method admits is seen when it meets a model.
     """
 
     tolerance: float = 1e-6
@@ -155,7 +160,24 @@ class Lindblad(AbstractMethod):
         *,
         chosen: bool = True,
     ) -> Raw:
-        """The stationary state; `chosen` says that the user gave a state to start from."""
+        """The stationary state.
+
+        Parameters
+        ----------
+        problem : Problem
+            The reduced model and state.
+        observables : tuple of Observable
+            What is asked.
+        report : callable
+            Called with the fraction done and a short description.
+        chosen : bool
+            Whether the user gave the state that the system comes from.
+
+        Returns
+        -------
+        Raw
+            Arrays of one time.
+        """
         from opendicke.methods.exact_search import Task, stationary
 
         task = Task.of(problem, np.zeros(1), observables, at_rest=True)

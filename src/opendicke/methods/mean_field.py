@@ -57,6 +57,11 @@ class MeanField(AbstractMethod):
         Order of the splitting.
     step : float, optional
         A fixed step instead; then no error is estimated.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range; what a method admits is seen when it meets a model.
     """
 
     tolerance: float = 1e-6

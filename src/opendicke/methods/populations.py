@@ -19,7 +19,8 @@ import numpy as np
 from scipy.special import entr
 
 from opendicke.errors import InputError
-from opendicke.measure.observables import Observable, energy_labels
+from opendicke.measure.energy_labels import energy_labels
+from opendicke.measure.observables import Observable
 from opendicke.measure.terms import (
     CorrelationTerm,
     EntropyTerm,

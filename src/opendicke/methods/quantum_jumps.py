@@ -80,6 +80,11 @@ class QuantumJumps(AbstractMethod):
         and of single trajectories that need more, further.
     block : int, optional
         Trajectories between two reports of progress; by default 8, or what the memory allows.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range; what a method admits is seen when it meets a model.
     """
 
     trajectories: int | None = None
@@ -128,7 +133,20 @@ class QuantumJumps(AbstractMethod):
         )
 
     def extent(self, state: ProductState | Ensemble, block: int = 1) -> Extent:
-        """How many trajectories, in blocks of a size."""
+        """How many trajectories, in blocks of a size.
+
+        Parameters
+        ----------
+        state : ProductState or Ensemble
+            From where.
+        block : int
+            Trajectories computed together.
+
+        Returns
+        -------
+        Extent
+            Trajectories at most, target and block.
+        """
         return Extent(self.trajectories, self.target_stderr, block)
 
     def assess(self, problem: Problem, times: Array) -> Assessment:

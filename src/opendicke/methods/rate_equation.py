@@ -48,6 +48,11 @@ class RateEquation(AbstractMethod):
     tolerance : float
         Largest admitted error of probabilities at every time, summed over configurations, and of
         the stationary state's flows relative to the flows themselves.
+
+    Raises
+    ------
+    InputError
+        If the tolerance is out of its range; what a method admits is seen when it meets a model.
     """
 
     tolerance: float = 1e-8
@@ -127,7 +132,22 @@ class RateEquation(AbstractMethod):
     def stationary(
         self, problem: Problem, observables: tuple[Observable, ...], report: Progress
     ) -> Raw:
-        """The stationary state, whatever the initial one; arrays of one time."""
+        """The stationary state, whatever the initial one; arrays of one time.
+
+        Parameters
+        ----------
+        problem : Problem
+            The reduced model and state.
+        observables : tuple of Observable
+            What is asked.
+        report : callable
+            Called with the fraction done and a short description.
+
+        Returns
+        -------
+        Raw
+            Arrays of one time.
+        """
         from opendicke.methods.steady import stationary
 
         model = _dicke(problem)

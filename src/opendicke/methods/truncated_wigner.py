@@ -79,6 +79,11 @@ class TruncatedWigner(AbstractMethod):
         results by round-off only.
     precision : {"double", "single"}
         Of the trajectories. Averages are taken in double precision always.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of its range; what a method admits is seen when it meets a model.
     """
 
     trajectories: int | None = None
@@ -141,7 +146,20 @@ class TruncatedWigner(AbstractMethod):
             )
 
     def extent(self, state: ProductState | Ensemble, block: int = 1) -> Extent:
-        """How many trajectories, in blocks of a size; by default all of an ensemble."""
+        """How many trajectories, in blocks of a size; by default all of an ensemble.
+
+        Parameters
+        ----------
+        state : ProductState or Ensemble
+            From where.
+        block : int
+            Trajectories computed together.
+
+        Returns
+        -------
+        Extent
+            Trajectories at most, target and block.
+        """
         count = self.trajectories
         if count is None and isinstance(state, Ensemble):
             count = state.trajectories
@@ -201,7 +219,26 @@ class TruncatedWigner(AbstractMethod):
         key: tuple[int, int],
         report: Progress,
     ) -> Followed:
-        """Single trajectories of one problem, with the ensemble they end in."""
+        """Single trajectories of one problem, with the ensemble they end in.
+
+        Parameters
+        ----------
+        problem : Problem
+            The reduced model and state.
+        times : array (T,)
+            Output times, in units of 1/energy.
+        observables : tuple of Observable
+            What is asked.
+        key : (int, int)
+            (seed, realization).
+        report : callable
+            Called with the fraction done and a short description.
+
+        Returns
+        -------
+        Followed
+            Values (T, …, n) of every observable, and the ensemble at the last time.
+        """
         from opendicke.methods.parallel import side_by_side
 
         trajectories = self.prepared(problem, times, observables, key, each_spin=True)
@@ -243,8 +280,25 @@ class TruncatedWigner(AbstractMethod):
     ) -> Any:
         """The trajectories of a problem, ready to be computed.
 
-        `made` of them there are already, which were computed in blocks of a size; what is left may
-        be worth larger ones.
+        Parameters
+        ----------
+        problem : Problem
+            The reduced model and state.
+        times : array (T,)
+            Output times, in units of 1/energy.
+        observables : tuple of Observable
+            What is asked.
+        key : (int, int)
+            (seed, realization).
+        each_spin : bool
+            Whether every spin is drawn by itself.
+        made, block : int
+            How many there are already, computed in blocks of this size; what is left may be worth
+            larger ones.
+
+        Returns
+        -------
+        Trajectories
         """
         from opendicke.methods.trajectories import Numerics, Trajectories, default_block
 
@@ -261,6 +315,20 @@ class TruncatedWigner(AbstractMethod):
         """The given step, or one that pilots find within the tolerance.
 
         They are the first trajectories, as many whatever the size of a block.
+
+        Parameters
+        ----------
+        trajectories : Trajectories
+            As prepared.
+        times : array (T,)
+            Output times, in units of 1/energy.
+        report : callable
+            Called with the fraction done and a short description.
+
+        Returns
+        -------
+        Choice
+            Steps, their number between output times, the estimated error and the pilots it took.
         """
         from opendicke.methods.pilot import Choice, choose, pilots
         from opendicke.methods.schedule import Steps

@@ -58,6 +58,12 @@ def configurations(spins: int) -> Array:
     ------
     InputError
         If there are too many spins for the memory.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> od.configurations(2).tolist()
+    [[1, 1], [1, -1], [-1, 1], [-1, -1]]
     """
     spins = integer("spins", spins)
     check_enumerable(spins, "every configuration is written out", "spins")
@@ -70,12 +76,28 @@ def configurations(spins: int) -> Array:
 
 
 def configuration_index(values: object) -> Array:
-    """Numbers (…) of configurations (…, N) of ±1, see `configurations`.
+    """Numbers of configurations of ±1, see `configurations`.
+
+    Parameters
+    ----------
+    values : array (…, N) of ±1
+        One configuration or several.
+
+    Returns
+    -------
+    array (…) of int
+        From 0 to 2^N − 1; spin 0 is the most significant bit, and a bit of 0 is up.
 
     Raises
     ------
     InputError
         If an entry is not ±1, or there are more than 62 spins (numbers are 64-bit integers).
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.configuration_index([[1, 1], [1, -1]]))
+    [0 1]
     """
     array = spin_values("values", values)
     spins = array.shape[-1]
@@ -154,15 +176,32 @@ def ising_energies(couplings: object, strengths: object) -> Array:
 
 
 def model_energies(model: DickeModel | IsingModel) -> Array:
-    """Ising energies of all configurations of a model, (2^N,), as `ising_energies`.
+    """Ising energies of all configurations of a model, as `ising_energies`.
 
     The bosons of a DickeModel are eliminated; an IsingModel may have any symmetric J. Fields do
     not enter, nor do the terms i = j.
+
+    Parameters
+    ----------
+    model : DickeModel or IsingModel
+        Of finitely many spins.
+
+    Returns
+    -------
+    array (2^N,)
+        :math:`H_I` in the order of `configurations`, in units of energy.
 
     Raises
     ------
     InputError
         If the model is something else, a thermodynamic limit, or has too many spins.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> model = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0)
+    >>> print(od.model_energies(model).round(4))
+    [ 0.2308 -0.2308 -0.2308  0.2308]
     """
     return _energies(halves(*pair_terms(model)))
 
@@ -277,6 +316,12 @@ def energy_scale(frequency: object, loss: object = 0.0, gain: object = 0.0) -> f
     ------
     InputError
         If there is more than one mode, its frequency is zero, or its gain reaches the loss.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> od.energy_scale(1.0, loss=11.0, gain=1.0)  # ω(η² + 4)/16 at η = 10
+    6.5
     """
     omega, down, up = (
         np.atleast_1d(np.asarray(sized(name, value, 1, "mode")))

@@ -69,10 +69,28 @@ class Couplings(ABC):
 
     @abstractmethod
     def draw(self, variates: Array, frequencies: Array) -> Drawn:
-        """Couplings from uniform variates (mode, spin) and frequencies (mode,)."""
+        """Couplings from uniform variates (mode, spin) and frequencies (mode,).
+
+        Parameters
+        ----------
+        variates : array (M, N)
+            Standard uniform variates of every mode and spin.
+        frequencies : array (M,)
+            Of the modes, in units of energy.
+
+        Returns
+        -------
+        Drawn
+            Couplings (N, M), in units of energy, and patterns (P, N) of ±1 if they carry some.
+        """
 
     def levels(self) -> Levels:
         """The values that couplings take, for distributions with a thermodynamic limit.
+
+        Returns
+        -------
+        Levels
+            Strength, values (d,) and probabilities (d,).
 
         Raises
         ------
@@ -82,7 +100,13 @@ class Couplings(ABC):
         raise self.no_limit()
 
     def no_limit(self) -> InputError:
-        """The complaint that there is no thermodynamic limit."""
+        """The complaint that there is no thermodynamic limit.
+
+        Returns
+        -------
+        InputError
+            To be raised.
+        """
         return InputError(
             "couplings",
             "be Binary, Discrete or Fixed with a strength and without spread, for a "
@@ -91,7 +115,13 @@ class Couplings(ABC):
         )
 
     def matrix(self) -> Matrix | None:
-        """The fixed matrix behind the distribution, if there is one."""
+        """The fixed matrix behind the distribution, if there is one.
+
+        Returns
+        -------
+        Matrix or None
+            Numbers (N, M), with what a file said of their layout.
+        """
         return None
 
     @property
@@ -104,7 +134,25 @@ class Couplings(ABC):
 class Gaussian(Couplings):
     r"""Normal couplings of mean 0 and variance :math:`\sigma^2\omega_\lambda/(2(N+M))`.
 
-    kelly2021, below Eq. (1). `sigma` is in units of the root of energy.
+    kelly2021 Eq. (2).
+
+    Parameters
+    ----------
+    sigma : float
+        σ, in units of the root of energy.
+
+    Raises
+    ------
+    InputError
+        If it is negative or no number.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> couplings = od.Gaussian(sigma=2.0)
+    >>> ensemble = od.RandomDicke(couplings=couplings, spins=91, modes=909, frequencies=10.0)
+    >>> print(ensemble.draw(seed=0).couplings.std().round(3))  # 2 √(10/2000) = 0.141
+    0.141
     """
 
     sigma: float
@@ -126,7 +174,27 @@ class Gaussian(Couplings):
 
 @dataclass(frozen=True)
 class Uniform(Couplings):
-    """Couplings uniform in [−strength, strength] (fiorelli2020's g₀), in units of energy."""
+    """Couplings uniform in [−strength, strength] (fiorelli2020, Fig. 2).
+
+    Parameters
+    ----------
+    strength : float
+        fiorelli2020's g₀, in units of energy.
+
+    Raises
+    ------
+    InputError
+        If it is negative or no number.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> ensemble = od.RandomDicke(
+    ...     couplings=od.Uniform(strength=3.0), spins=10, modes=1, frequencies=1.0, loss=11.0
+    ... )
+    >>> bool(abs(ensemble.draw(seed=0).couplings).max() <= 3)
+    True
+    """
 
     strength: float
 
@@ -141,9 +209,31 @@ class Uniform(Couplings):
 class Binary(Couplings):
     r"""Couplings :math:`g_0 G_{\lambda j}/\sqrt N`, G = ±1 equally likely (carollo2021 Eq. (2)).
 
-    `strength` is g₀, in units of energy; the signs are the patterns. With a `spread` below 1 each
-    coupling is multiplied by a number uniform in [1 − spread, 1 + spread], so that no two spins
-    are alike.
+    The signs are the patterns.
+
+    Parameters
+    ----------
+    strength : float
+        g₀, in units of energy; N is the number of all spins.
+    spread : float
+        Below 1: each coupling is multiplied by a number uniform in [1 − spread, 1 + spread], so
+        that no two spins are alike.
+
+    Raises
+    ------
+    InputError
+        If the strength is no number, or the spread not in [0, 1).
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> ensemble = od.RandomDicke(
+    ...     couplings=od.Binary(strength=1.2), spins=100, modes=3, frequencies=1.0
+    ... )
+    >>> print(abs(ensemble.draw().couplings).max().round(3))  # 1.2/√100
+    0.12
+    >>> ensemble.thermodynamic().spins  # one row for every combination of signs
+    8
     """
 
     strength: float
@@ -171,7 +261,21 @@ class Binary(Couplings):
 class Discrete(Couplings):
     r"""Couplings :math:`g_0 x/\sqrt N`, x one of `values` with its probability.
 
-    carollo2021, supplemental material, "general distributions" (Fig. S2). `strength` is g₀.
+    carollo2021, supplemental material, "general distributions" (Fig. S2).
+
+    Parameters
+    ----------
+    values : list of d numbers
+        Distinct.
+    probabilities : list of d numbers
+        Positive, of sum 1.
+    strength : float
+        g₀, in units of energy.
+
+    Raises
+    ------
+    InputError
+        If values repeat, probabilities do not sum to 1, or sizes differ.
     """
 
     values: Any
@@ -213,13 +317,27 @@ class Fixed(Couplings):
     Parameters
     ----------
     values : array (N, M) or path
-        Numbers, a `.npy` or `.csv` file (one row per spin), or a folder of black-and-white
-        images of one size: each is one pattern and one mode, dark pixels +1, light pixels −1.
+        Numbers, in units of energy where there is no strength; a `.npy` or `.csv` file (one row per
+        spin), or a folder of black-and-white images of one size: each is one pattern and one mode,
+        dark pixels +1, light pixels −1.
     strength : float, optional
         If given, couplings are :math:`g_0\,\mathrm{values}/\sqrt N` (carollo2021 Eq. (2)).
     spread : float
         Below 1: every coupling is multiplied by a number uniform in [1 − spread, 1 + spread], the
         only thing that differs between draws.
+
+    Raises
+    ------
+    InputError
+        If the table has not two dimensions, the file cannot be read, or the spread is not in [0,
+        1).
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> measured = od.Fixed([[0.3, 0.1], [0.2, -0.4]])
+    >>> print(od.RandomDicke(couplings=measured, frequencies=1.0).draw())
+    DickeModel(2 spins, 2 modes, coupling_axis='z', field_axis='x')
     """
 
     values: Any

@@ -68,6 +68,15 @@ class DickeModel:
     InputError
         If shapes disagree, entries are not finite, rates are negative, gain reaches the loss, or
         the axes are equal.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> model = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0, field=0.1)
+    >>> print(model)
+    DickeModel(2 spins, 1 modes, coupling_axis='z', field_axis='x')
+    >>> print(model.damping, model.stationary_occupation)
+    [10.] [0.1]
     """
 
     couplings: Any
@@ -151,7 +160,13 @@ class DickeModel:
         return np.asarray(np.sign(self.couplings).T)
 
     def frame(self) -> Array:
-        """Orthogonal matrix (3, 3) whose rows are X, Y, Z in laboratory components (x, y, z)."""
+        """Orthogonal matrix (3, 3) whose rows are X, Y, Z in laboratory components (x, y, z).
+
+        Returns
+        -------
+        array (3, 3)
+            Row by row X, Y, Z.
+        """
         return triad(self.coupling_axis, self.field_axis)
 
     def __repr__(self) -> str:

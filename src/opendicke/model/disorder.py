@@ -34,12 +34,35 @@ class RandomDicke:
     Parameters
     ----------
     couplings : Gaussian, Uniform, Binary, Discrete or Fixed
+        The distribution.
     spins, modes : int
-        Sizes; `Fixed` couplings bring their own, and need none.
+        Sizes N and M; `Fixed` couplings bring their own, and need none.
     frequencies, loss, gain : float or array (M,)
+        Of the modes, in units of energy.
     field : float or array (N,)
+        In units of energy.
     coupling_axis, field_axis : {"x", "y", "z"}
         As in `DickeModel`.
+
+    Raises
+    ------
+    InputError
+        If sizes are missing or do not fit, or anything that `DickeModel` refuses.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> ensemble = od.RandomDicke(
+    ...     couplings=od.Binary(strength=1.2), spins=1000, modes=3, frequencies=1.0, loss=1.0
+    ... )
+    >>> print(ensemble.draw(seed=0, realization=4))
+    DickeModel(1000 spins, 3 modes, coupling_axis='z', field_axis='x')
+    >>> larger = od.RandomDicke(
+    ...     couplings=od.Binary(strength=1.2), spins=4000, modes=3, frequencies=1.0, loss=1.0
+    ... )
+    >>> same = larger.draw().pattern_matrix[:, :1000] == ensemble.draw().pattern_matrix
+    >>> bool(same.all())
+    True
     """
 
     couplings: Couplings
@@ -92,6 +115,11 @@ class RandomDicke:
             Any non-negative integer.
         realization : int
             Which member of the ensemble, from 0.
+
+        Returns
+        -------
+        DickeModel
+            With couplings (N, M), and patterns where the distribution has some.
         """
         seed, realization = integer("seed", seed), integer("realization", realization)
         assert self.spins is not None
@@ -117,6 +145,11 @@ class RandomDicke:
         spins that have it; `Fixed` couplings keep the fractions they have. Amplitudes count in
         units of √N, so photons and energies are per spin (carollo2021, Figs. 2, S1, S2). Rows that
         differ by a global sign are merged later by every method (2^{M−1} groups), which is exact.
+
+        Returns
+        -------
+        DickeModel
+            A row for each set of couplings, with `weights`.
 
         Raises
         ------

@@ -29,6 +29,11 @@ class Ensemble:
         Amplitudes of every trajectory and mode.
     generation : int
         Runs that led here, one after the other: with the same seed the next has other noise.
+
+    Raises
+    ------
+    InputError
+        If shapes do not fit.
     """
 
     spins: Any
@@ -59,11 +64,32 @@ class Ensemble:
         return len(self.spins)
 
     def vectors(self, model: DickeModel | IsingModel) -> Array:
-        """Spins (n, N, 3) with components along (X, Y, Z) of a model."""
+        """Spins (n, N, 3) with components along (X, Y, Z) of a model.
+
+        Parameters
+        ----------
+        model : DickeModel or IsingModel
+            Whose axes are meant.
+
+        Returns
+        -------
+        array (n, N, 3)
+            Components X, Y, Z.
+        """
         return np.asarray(self.spins @ model.frame().T)
 
     def resolve(self, model: DickeModel | IsingModel) -> ResolvedState:
         """Means over the ensemble.
+
+        Parameters
+        ----------
+        model : DickeModel or IsingModel
+            Of the sizes of the ensemble.
+
+        Returns
+        -------
+        ResolvedState
+            Mean vectors (N, 3), mean amplitudes (M,), and no occupation beside them.
 
         Raises
         ------

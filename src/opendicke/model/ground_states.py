@@ -64,6 +64,13 @@ def ground_states(model: DickeModel | IsingModel) -> GroundStates:
     Notes
     -----
     fiorelli2020 Eq. (4) times :math:`16/[\omega(\eta^2+4)]` for one mode (`energy_scale`).
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> found = od.ground_states(od.DickeModel([[2.0], [-1.5]], frequencies=1.0))
+    >>> found.energy, found.configurations.tolist()
+    (-6.0, [[1, -1], [-1, 1]])
     """
     table, strengths = pair_terms(model)
     if strengths is not None:

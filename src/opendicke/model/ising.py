@@ -65,6 +65,13 @@ class IsingModel:
     InputError
         If both or neither of `interactions` and `factors` are given, the interactions are not
         symmetric (rounding aside), shapes disagree, entries are not finite, or the axes are equal.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> chain = od.IsingModel([[0, 1, 0], [1, 0, 1], [0, 1, 0]], field=0.3)
+    >>> chain.spins, chain.modes
+    (3, 0)
     """
 
     interactions: Any = None
@@ -193,7 +200,13 @@ class IsingModel:
         return np.asarray(self.factors**2 @ self.strengths)
 
     def matrix(self) -> Array:
-        r"""All of :math:`J_{ij}`, (N, N), with a diagonal of zeros if it is dropped."""
+        r"""All of :math:`J_{ij}`, (N, N), with a diagonal of zeros if it is dropped.
+
+        Returns
+        -------
+        array (N, N)
+            Symmetric, in units of energy.
+        """
         if self.factors is None:
             matrix = np.array(self.interactions)
         else:
@@ -203,7 +216,13 @@ class IsingModel:
         return matrix
 
     def frame(self) -> Array:
-        """Orthogonal matrix (3, 3) whose rows are X, Y, Z in laboratory components (x, y, z)."""
+        """Orthogonal matrix (3, 3) whose rows are X, Y, Z in laboratory components (x, y, z).
+
+        Returns
+        -------
+        array (3, 3)
+            Row by row X, Y, Z.
+        """
         return triad(self.coupling_axis, self.field_axis)
 
     def __repr__(self) -> str:
@@ -253,6 +272,14 @@ def eliminate(model: DickeModel, self_interaction: str = "drop") -> IsingModel:
     -----
     Without loss this is kelly2021 Eq. (3); with loss, the stationary state of carollo2021
     Eqs. (6)–(8) at fixed spins.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> model = od.DickeModel([[0.5], [-5.0]], frequencies=3.0, loss=9.0, gain=1.0)
+    >>> print(od.eliminate(model).matrix())  # -2.5 ω/(ω² + Γ²/4)
+    [[ 0.  -0.3]
+     [-0.3  0. ]]
     """
     if not isinstance(model, DickeModel):
         raise InputError("model", "be a DickeModel", f"was {shown(model)}")

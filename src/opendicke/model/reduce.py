@@ -71,7 +71,9 @@ class Problem:
     """
 
     model: DickeModel | IsingModel
+    """What was reduced."""
     state: ProductState | Ensemble
+    """From where it starts."""
     weights: Array
     """Spins of each group (their fraction, in the thermodynamic limit), (K,)."""
     couplings: Array
@@ -83,8 +85,11 @@ class Problem:
     mean: Array
     """Mean spin of group k = sum_v mean[k, v] vectors[k, v], (K, V)."""
     frequencies: Array
+    """Of the L modes, (L,), in units of energy."""
     loss: Array
+    """(L,)."""
     gain: Array
+    """(L,)."""
     displacement: Array
     """Initial amplitudes of the L modes, complex."""
     occupation: Array
@@ -96,7 +101,9 @@ class Problem:
     groups: int
     """Groups that are not padding."""
     spin_lift: SpinLift
+    """From groups to the original N spins."""
     mode_lift: ModeLift
+    """From the L modes to the original M, dark ones included."""
     initial: ResolvedState
     """The full, unreduced state."""
     strengths: Array | None = None
@@ -156,6 +163,16 @@ def reduce(
     ------
     InputError
         If model or state is something else, or they do not fit each other.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> ensemble = od.RandomDicke(
+    ...     couplings=od.Binary(strength=1.2), spins=1000, modes=3, frequencies=1.0
+    ... )
+    >>> problem = od.reduce(ensemble.draw(), od.ProductState.pattern(0))
+    >>> problem.groups, problem.weights.astype(int).tolist()
+    (4, [241, 269, 261, 229])
     """
     if not isinstance(model, (DickeModel, IsingModel)):
         raise InputError("model", "be a DickeModel or an IsingModel", f"was {shown(model)}")

@@ -147,6 +147,19 @@ class ProductState:
         Coherent amplitude of each mode (in the thermodynamic limit, divided by √N).
     occupation : float or array (M,)
         Thermal occupation of each mode, besides the displacement.
+
+    Raises
+    ------
+    InputError
+        If a setting is out of range; that sizes fit is seen when it meets a model.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> model = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0)
+    >>> state = od.ProductState.polarized("+z", bosons="stationary").resolve(model)
+    >>> print(state.occupation, abs(state.displacement).round(4))
+    [0.1] [0.0981]
     """
 
     spins: Polarized | Bloch | Configuration | Pattern
@@ -179,32 +192,93 @@ class ProductState:
 
     @classmethod
     def polarized(cls, direction: str, **bosons: Any) -> ProductState:
-        """All spins along "+x", "-x", "+y", "-y", "+z" or "-z" of the laboratory."""
+        """All spins along "+x", "-x", "+y", "-y", "+z" or "-z" of the laboratory.
+
+        Parameters
+        ----------
+        direction : {"+x", "-x", "+y", "-y", "+z", "-z"}
+            One for all.
+        **bosons
+            `bosons`, `displacement` and `occupation` of the modes.
+
+        Returns
+        -------
+        ProductState
+        """
         return cls(Polarized(direction), **bosons)
 
     @classmethod
     def bloch(cls, vectors: Any, **bosons: Any) -> ProductState:
-        """Bloch vectors (N, 3), or one for all (3,), in laboratory components (x, y, z)."""
+        """Bloch vectors (N, 3), or one for all (3,), in laboratory components (x, y, z).
+
+        Parameters
+        ----------
+        vectors : array (N, 3) or (3,)
+            Of length at most 1; shorter ones are mixed spins.
+        **bosons
+            `bosons`, `displacement` and `occupation` of the modes.
+
+        Returns
+        -------
+        ProductState
+        """
         return cls(Bloch(vectors), **bosons)
 
     @classmethod
     def configuration(cls, values: Any, axis: str = "z", **bosons: Any) -> ProductState:
-        """An array of ±1, one per spin, along the laboratory's `axis`."""
+        """An array of ±1, one per spin, along the laboratory's `axis`.
+
+        Parameters
+        ----------
+        values : array (N,) of ±1
+            Up or down.
+        axis : {"x", "y", "z"}
+            Of the laboratory.
+        **bosons
+            `bosons`, `displacement` and `occupation` of the modes.
+
+        Returns
+        -------
+        ProductState
+        """
         return cls(Configuration(values, axis), **bosons)
 
     @classmethod
     def pattern(
         cls, index: int, flipped: float = 0.0, seed: int = 0, **bosons: Any
     ) -> ProductState:
-        """Along pattern `index` (from 0) on the coupling axis, a fraction `flipped` reversed.
+        """Along pattern `index` on the coupling axis, a fraction of the spins reversed.
 
-        `seed` picks which spins are reversed: round(flipped · N) of them. In the thermodynamic
-        limit every group holds the same fraction of reversed spins, whatever the seed.
+        Parameters
+        ----------
+        index : int
+            Row of `model.pattern_matrix`, from 0.
+        flipped : float
+            Fraction of reversed spins, round(flipped · N) of them. In the thermodynamic limit every
+            group holds the same fraction.
+        seed : int
+            Which spins are reversed.
+        **bosons
+            `bosons`, `displacement` and `occupation` of the modes.
+
+        Returns
+        -------
+        ProductState
         """
         return cls(Pattern(index, flipped, seed), **bosons)
 
     def resolve(self, model: DickeModel | IsingModel) -> ResolvedState:
         """The state of a given model in numbers.
+
+        Parameters
+        ----------
+        model : DickeModel or IsingModel
+            Of the sizes of the state.
+
+        Returns
+        -------
+        ResolvedState
+            Bloch vectors (N, 3) along (X, Y, Z), complex displacements (M,) and occupations (M,).
 
         Raises
         ------

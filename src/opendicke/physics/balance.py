@@ -247,6 +247,21 @@ def balance_residual(rates: object, probabilities: object) -> float:
     ------
     InputError
         If shapes disagree or an entry is negative.
+
+    Notes
+    -----
+    0 where Kolmogorov's criterion holds and the distribution is the stationary one (fiorelli2020,
+    "Breakdown of detailed balance"); the measure is this library's own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import opendicke as od
+    >>> model = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0, field=0.1)
+    >>> rates = od.configuration_rates(model)
+    >>> weights = np.exp(-0.1 * od.model_energies(model))
+    >>> print(f"{od.balance_residual(rates, weights):.4f}")
+    0.0040
     """
     currents, traffic = 0.0, 0.0
     for down, up in _edges(rates, probabilities):
@@ -283,7 +298,7 @@ def entropy_production(rates: object, probabilities: object) -> float:
 
     Notes
     -----
-    Schnakenberg, Rev. Mod. Phys. 48, 571 (1976), Eq. (7.6); Zia and Schmittmann, J. Stat. Mech.
+    J. Schnakenberg, Rev. Mod. Phys. 48, 571 (1976), Eq. (7.6); Zia and Schmittmann, J. Stat. Mech.
     (2007) P07012.
     """
     total = 0.0
@@ -297,12 +312,32 @@ def entropy_production(rates: object, probabilities: object) -> float:
 
 
 def shannon_entropy(probabilities: object) -> float:
-    r""":math:`-\sum_c p_c\ln p_c` in nats, of probabilities (2^N,) or any others.
+    r""":math:`-\sum_c p_c\ln p_c` of a distribution.
+
+    Parameters
+    ----------
+    probabilities : array (2^N,)
+        Of configurations, or of any other events.
+
+    Returns
+    -------
+    float
+        In nats.
 
     Raises
     ------
     InputError
         If a probability is negative.
+
+    Notes
+    -----
+    C. E. Shannon, Bell Syst. Tech. J. 27, 379 (1948).
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(round(od.shannon_entropy([0.5, 0.5]), 6))
+    0.693147
     """
     p = numeric_array("probabilities", probabilities).ravel()
     _not_negative("probabilities", p)
@@ -331,6 +366,18 @@ def temperature_of_distribution(
     ------
     InputError
         If shapes disagree, an entry is negative, or fewer than two energies have any weight.
+
+    Notes
+    -----
+    A least-squares line; fiorelli2020 speaks of effectively thermal dynamics without fitting one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import opendicke as od
+    >>> energies = np.arange(4.0)
+    >>> print(round(od.temperature_of_distribution(np.exp(-energies / 2), energies).beta, 6))
+    0.5
     """
     p, levels = (
         numeric_array(name, value).ravel()
@@ -355,7 +402,7 @@ def temperature_of_rates(
     forward, backward : array (E,)
         :math:`W(\varepsilon)` and :math:`W(-\varepsilon)`, positive.
     costs : array (E,)
-        ε. Costs of both signs hold every pair twice, and then a = 0.
+        ε, in units of energy. Costs of both signs hold every pair twice, and then a = 0.
     weights : array (E,), optional
         Of the least squares; if left out, the slower of the two rates, the flux that a
         distribution in detailed balance sends both ways.
@@ -368,6 +415,10 @@ def temperature_of_rates(
     ------
     InputError
         If shapes disagree, a rate is not positive, or fewer than two costs have any weight.
+
+    Notes
+    -----
+    fiorelli2020, Fig. 2(e): :math:`\ln R_i(\Delta E)/\Delta E`.
     """
     ahead, back, energies = (
         numeric_array(name, value).ravel()

@@ -228,7 +228,7 @@ def coherence(
 
     Returns
     -------
-    array, complex
+    array of complex, of the shape of the times
         C at these times, of modulus 1 at most.
 
     Raises
@@ -244,6 +244,12 @@ def coherence(
     +, the prefactor is :math:`2g^2\nu/\omega^2` and the imaginary part lacks a factor 16; (S7)
     has one :math:`g_i` too many. Eq. (3) as printed is right, and for one mode
     :math:`-\ln|C| = (2g^2\nu/\omega^2)[f(\tau) + \tau]`, τ = ωt.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(abs(od.coherence([0.0, 1.0], [0.4], 1.0, 1.3, 0.3)).round(4))
+    [1.     0.6666]
     """
     when = non_negative("times", numeric_array("times", times), "entry")
     rows, omega, down, up = checked_rows(couplings, frequencies, loss, gain)

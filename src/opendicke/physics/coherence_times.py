@@ -77,16 +77,43 @@ def coherence_rates(couplings: object, frequencies: object, loss: object, gain: 
     Notes
     -----
     fiorelli2020, below Eq. (3), for any number of modes.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.coherence_rates([[2.0], [0.1]], 1.0, 11.0, 1.0).round(4))
+    [3.6923 0.0092]
     """
     rows = _scaled(couplings, frequencies, loss, gain)
     return np.asarray((rows**2).sum(axis=1))
 
 
 def coherence_times(couplings: object, frequencies: object, loss: object, gain: object) -> Array:
-    r"""Times :math:`t_{L,i}`, (N,), after which spins have lost their coherence.
+    r"""Times :math:`t_{L,i}` after which spins have lost their coherence.
 
-    The inverse of `coherence_rates`, with the same arguments and errors; infinite for a spin that
-    keeps it. Flip rates need :math:`h_i t_{L,i} \ll 1` (fiorelli2020, below Eq. (3)).
+    The inverse of `coherence_rates`. Flip rates need :math:`h_i t_{L,i} \ll 1` (fiorelli2020,
+    below Eq. (3)).
+
+    Parameters
+    ----------
+    couplings, frequencies, loss, gain
+        As for `coherence_rates`, in units of energy.
+
+    Returns
+    -------
+    array (N,)
+        In units of 1/energy; infinite for a spin that keeps its coherence.
+
+    Raises
+    ------
+    InputError
+        As `coherence_rates`.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.coherence_times([[2.0], [0.1]], 1.0, 11.0, 1.0).round(3))
+    [  0.271 108.333]
     """
     rates = coherence_rates(couplings, frequencies, loss, gain)
     times = np.full(len(rates), np.inf)
@@ -109,7 +136,7 @@ def pair_decays(couplings: object, frequencies: object, loss: object, gain: obje
     ----------
     couplings : array (N, M)
     frequencies, loss, gain : float or array (M,)
-        As for `coherence_rates`.
+        As for `coherence_rates`, in units of energy.
 
     Returns
     -------
@@ -121,6 +148,19 @@ def pair_decays(couplings: object, frequencies: object, loss: object, gain: obje
     ------
     InputError
         As `coherence_rates`.
+
+    Notes
+    -----
+    Not in fiorelli2020, which assumes that there is "no additional symmetry"; see
+    `docs/strong_coupling.md`.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.pair_decays([[3.0], [3.0], [2.5]], 1.0, 11.0, 1.0).round(3))
+    [[  inf 0.    0.231]
+     [0.      inf 0.231]
+     [0.231 0.231   inf]]
     """
     rows = _scaled(couplings, frequencies, loss, gain)
     decays = np.empty((len(rows), len(rows)))

@@ -65,6 +65,13 @@ def flip_rate(model: DickeModel, spin: int, configuration: Any) -> float:
     Notes
     -----
     fiorelli2020 Eq. (3), for any number of modes.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> model = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0, field=0.1)
+    >>> round(od.flip_rate(model, 0, [1, 1]), 8)
+    0.00830246
     """
     _check_model(model)
     spin = integer("spin", spin)
@@ -84,10 +91,20 @@ def flip_rate(model: DickeModel, spin: int, configuration: Any) -> float:
 
 
 def configuration_rates(model: DickeModel) -> Array:
-    """Rates of all flips out of all configurations, (N, 2^N), in units of energy.
+    """Rates of all flips out of all configurations (fiorelli2020 Eq. (3)).
 
-    Configurations are numbered as in `configurations`. The table is what `balance_residual`,
-    `entropy_production`, `square_loops` and `kolmogorov_ratio` take.
+    The table is what `balance_residual`, `entropy_production`, `square_loops` and
+    `kolmogorov_ratio` take.
+
+    Parameters
+    ----------
+    model : DickeModel
+        Of finitely many spins.
+
+    Returns
+    -------
+    array (N, 2^N)
+        In units of energy; configurations are numbered as in `configurations`.
 
     Raises
     ------

@@ -172,6 +172,12 @@ def flip_rates(
     Notes
     -----
     fiorelli2020 Eq. (3), modes added in the exponent; see `coherence` for (S3), (S7).
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.flip_rates([2.0], 1.0, 11.0, 1.0, field=0.1, energies=[-1.0, 0.0, 1.0]).round(6))
+    [0.007984 0.008246 0.007133]
     """
     rows, omega, down, up = checked_rows(couplings, frequencies, loss, gain)
     values = numeric_array("energies", energies)

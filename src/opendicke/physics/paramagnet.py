@@ -56,6 +56,12 @@ def paramagnet_temperature(
     -----
     kelly2021, "Dynamical responses", in words. For T ≪ h it is
     :math:`\omega/\ln(1+\alpha\omega/h)`; it does not vanish with ω.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.paramagnet_temperature(10.0, [1.0, 10.0], 1.0).round(4))
+    [0.4145 1.8767]
     """
     alpha, frequency, field = positive_arrays(
         ("field",), alpha=alpha, frequency=frequency, field=field
@@ -77,7 +83,30 @@ def paramagnet_polarization(
 ) -> Array:
     r"""Mean of a spin along the field axis, :math:`\langle X\rangle = -\tanh(h/T)`.
 
-    T is that of `paramagnet_temperature`, which has the arguments, errors and source.
+    Parameters
+    ----------
+    alpha, frequency, field, bright_only
+        As for `paramagnet_temperature`.
+
+    Returns
+    -------
+    array
+        From −1 to 1; all arguments broadcast, units of energy.
+
+    Raises
+    ------
+    InputError
+        As `paramagnet_temperature`.
+
+    Notes
+    -----
+    kelly2021, "Dynamical responses".
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.paramagnet_polarization(10.0, [1.0, 10.0], 1.0).round(4))
+    [-0.9841 -0.4875]
     """
     heat = paramagnet_temperature(alpha, frequency, field, bright_only=bright_only)
     return np.asarray(-np.tanh(np.asarray(field) / heat))
@@ -104,7 +133,7 @@ def classical_paramagnet_temperature(
     Returns
     -------
     array
-        T, in units of energy, above ω/2.
+        T, in units of energy, above ω/2; all arguments broadcast.
 
     Raises
     ------
@@ -132,8 +161,27 @@ def classical_paramagnet_polarization(
 ) -> Array:
     r"""Where truncated Wigner can settle at best, :math:`-\sqrt3L(\sqrt3h/T)`.
 
-    T is that of `classical_paramagnet_temperature`, which has the arguments and errors. Its size
-    exceeds 1, the most a quantum spin can have, at small ω.
+    T is that of `classical_paramagnet_temperature`. Its size exceeds 1, the most a quantum spin can
+    have, at small ω.
+
+    Parameters
+    ----------
+    alpha, frequency, field, bright_only
+        As for `paramagnet_temperature`.
+
+    Returns
+    -------
+    array
+        From −√3 to √3; all arguments broadcast, units of energy.
+
+    Raises
+    ------
+    InputError
+        As `paramagnet_temperature`.
+
+    Notes
+    -----
+    Not in kelly2021.
     """
     heat = classical_paramagnet_temperature(alpha, frequency, field, bright_only=bright_only)
     return np.asarray(-_LENGTH * _langevin(_LENGTH * np.asarray(field) / heat))

@@ -159,8 +159,22 @@ def power_law_rates(
         k = \sum_\lambda 2 g_\lambda^2(\mathrm{loss}_\lambda+\mathrm{gain}_\lambda)
 
     The first term with a real part in the asymptotic series of the Fourier integral, the third
-    derivative of the coherence at time zero. Arguments, shapes and errors are those of
-    `gaussian_rates`; infinite at :math:`\varepsilon = -\varepsilon_r`.
+    derivative of the coherence at time zero.
+
+    Parameters
+    ----------
+    couplings, frequencies, loss, gain, field, energies
+        As for `gaussian_rates`, in units of energy.
+
+    Returns
+    -------
+    array, of the shape of the energies, or (R, E)
+        Rates, in units of energy; infinite at :math:`\varepsilon = -\varepsilon_r`.
+
+    Raises
+    ------
+    InputError
+        As `gaussian_rates`.
 
     Notes
     -----
@@ -228,7 +242,20 @@ def crossing_estimate(couplings: object, frequencies: object, loss: object, gain
     .. math::
         D^2 \approx v\left[\ln A + 4\ln(\tfrac12\ln A)\right]
 
-    Arguments, returns and errors are those of `crossing`; NaN where a logarithm is not positive.
+    Parameters
+    ----------
+    couplings, frequencies, loss, gain
+        As for `crossing`, in units of energy.
+
+    Returns
+    -------
+    array () or (R,)
+        D, in units of energy; NaN where a logarithm is not positive.
+
+    Raises
+    ------
+    InputError
+        As `crossing`.
 
     Notes
     -----
@@ -256,7 +283,22 @@ def lorentzian_rates(
 
     with the rate of `coherence_rates`. A flip and its reverse are as likely. It holds for
     :math:`g^2(2\bar n+1) \ll |z|^2`, :math:`z = \Gamma/2+i\omega`: what the bosons' memory adds is
-    of this relative order. Arguments, shapes and errors are those of `gaussian_rates`.
+    of this relative order.
+
+    Parameters
+    ----------
+    couplings, frequencies, loss, gain, field, energies
+        As for `gaussian_rates`, in units of energy.
+
+    Returns
+    -------
+    array, of the shape of the energies, or (R, E)
+        Rates, in units of energy.
+
+    Raises
+    ------
+    InputError
+        As `gaussian_rates`.
 
     Notes
     -----
@@ -308,6 +350,12 @@ def inverse_temperature(
     fiorelli2020 Eq. (S15): with respect to the energy E of its Eq. (4),
     :math:`\beta_\mathrm{eff} = 128\eta/[(2\kappa+\eta)(\eta^2+4)^2]` for ω = 1, κ being the gain.
     That is β over `opendicke.model.configurations.energy_scale`.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.inverse_temperature([1.0], 1.0, 1.1, 1.0).round(4))
+    0.095
     """
     short = short_times(couplings, frequencies, loss, gain)
     beta = np.zeros(short.variance.shape)

@@ -18,19 +18,26 @@ def critical_coupling(field: Array | float, frequency: Array | float, loss: Arra
     Parameters
     ----------
     field : float or array
-        Transverse field Ω.
+        Transverse field Ω, in units of energy.
     frequency, loss : float or array
-        Of the pattern's mode; `loss` is the net damping loss − gain.
+        Of the pattern's mode, in units of energy; `loss` is the net damping loss − gain.
 
     Returns
     -------
     array
-        g₀ of couplings g₀ G/√N (`Binary`), carollo2021 below Eq. (12).
+        g₀ of couplings g₀ G/√N (`Binary`), in units of energy, carollo2021 below Eq. (12); all
+        arguments broadcast.
 
     Raises
     ------
     InputError
         If a frequency is zero, a loss negative or anything not a finite number.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.critical_coupling(0.5, [1.5, 2.0, 2.5, 3.0], 1.0).round(4))  # carollo2021, Fig. 3
+    [0.6455 0.7289 0.8062 0.878 ]
     """
     field, frequency = numeric_array("field", field), numeric_array("frequency", frequency)
     loss = numeric_array("loss", loss)
@@ -50,10 +57,35 @@ def retrieval_overlap(
 ) -> Array:
     r"""Stationary overlap :math:`|\xi| = \sqrt{s^2 - (g_\mathrm{crit}/g_0)^4}`, 0 below threshold.
 
-    carollo2021 Eq. (12), generalised to spins of mean length `s` in each group: s = 1 − 2f after
-    a fraction f of the pattern has been flipped. `loss` is the net damping loss − gain of the
-    pattern's mode. All arguments broadcast; those of `critical_coupling` have its errors, and the
-    length must lie in [0, 1].
+    carollo2021 Eq. (12), generalised to spins of mean length s in each group: s = 1 − 2f after
+    a fraction f of the pattern has been flipped.
+
+    Parameters
+    ----------
+    strength : float or array
+        g₀ of couplings g₀ G/√N, in units of energy.
+    field : float or array
+        Transverse field Ω.
+    frequency, loss : float or array
+        Of the pattern's mode; `loss` is the net damping loss − gain.
+    length : float or array
+        s, from 0 to 1.
+
+    Returns
+    -------
+    array
+        All arguments broadcast.
+
+    Raises
+    ------
+    InputError
+        As `critical_coupling`, and if the length is not in [0, 1].
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.retrieval_overlap([0.6, 0.7, 1.2], field=0.5, frequency=1.5, loss=1.0).round(4))
+    [0.     0.5262 0.9572]
     """
     critical = critical_coupling(field, frequency, loss)
     strength, length = np.abs(numeric_array("strength", strength)), numeric_array("length", length)
@@ -87,7 +119,7 @@ def retrieval_occupation(
     Parameters
     ----------
     strength : float or array
-        g₀ of couplings g₀ G/√N.
+        g₀ of couplings g₀ G/√N, in units of energy.
     field : float or array
         Transverse field Ω.
     frequency, loss : float or array
@@ -104,6 +136,12 @@ def retrieval_occupation(
     ------
     InputError
         As `retrieval_overlap`. Source: carollo2021, solution below Eq. (S28).
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.retrieval_occupation(1.2, field=0.5, frequency=1.5, loss=1.0).round(4))
+    0.5278
     """
     overlap = retrieval_overlap(strength, field, frequency, loss, length)
     response = np.asarray(frequency) ** 2 + np.asarray(loss) ** 2 / 4

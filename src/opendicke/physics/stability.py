@@ -84,10 +84,30 @@ def spectrum(model: DickeModel, state: StationaryState, tolerance: float = 1e-11
     tolerance : float
         Relative to the largest \|λ\|.
 
+    Returns
+    -------
+    Spectrum
+        Eigenvalues, in units of energy, and which are which.
+
     Raises
     ------
     InputError
         As `jacobian`.
+
+    Notes
+    -----
+    Of carollo2021 Eq. (7), linearised.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> ensemble = od.RandomDicke(
+    ...     od.Binary(strength=1.2), spins=16, modes=2, frequencies=1.5, loss=1.0, field=0.5
+    ... )
+    >>> model = ensemble.thermodynamic()
+    >>> found = od.spectrum(model, od.retrieval_state(model, pattern=0))
+    >>> print(found.neutral.sum(), found.stable.sum(), found.unstable.sum())
+    2 8 0
     """
     tolerance = real("tolerance", tolerance, least=0)
     folded, spins, amplitudes = _about(model, state)
@@ -105,7 +125,22 @@ def spectrum(model: DickeModel, state: StationaryState, tolerance: float = 1e-11
 
 
 def is_stable(model: DickeModel, state: StationaryState, tolerance: float = 1e-11) -> bool:
-    """Whether no small perturbation of a stationary state grows, by `spectrum`."""
+    """Whether no small perturbation of a stationary state grows, by `spectrum`.
+
+    Parameters
+    ----------
+    model, state, tolerance
+        As in `spectrum`.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    InputError
+        As `spectrum`.
+    """
     return not spectrum(model, state, tolerance).unstable.any()
 
 
@@ -129,7 +164,7 @@ def stable_intervals(
     pattern : int
         From 0.
     factors : array (F,)
-        Increasing, above 0.
+        Increasing, above 0; dimensionless.
     length : float
         Length s of all Bloch vectors.
     precision : float

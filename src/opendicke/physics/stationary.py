@@ -24,10 +24,11 @@ class StationaryState:
         \alpha_\lambda = \frac{-i\sum_j w_j g_{j\lambda} z_j}{\Gamma_\lambda/2 + i\omega_\lambda}
 
     Each spin is parallel or antiparallel to its field :math:`B_j = (h_j, 0, \phi_j)`.
-    Made by `retrieval_state` and `stationary_states`.
+    Made by `retrieval_state` and `stationary_states`. carollo2021 Eq. (7), standing still.
     """
 
     model: DickeModel = field(repr=False)
+    """Whose state it is."""
     spins: Array = field(repr=False)
     """Bloch vectors (N, 3), components along (X, Y, Z) of the model."""
     amplitudes: Array = field(repr=False)
@@ -44,14 +45,29 @@ class StationaryState:
     """Largest component of the time derivative there, in units of energy."""
 
     def product_state(self) -> ProductState:
-        """The state to start from in `solve`; modes with gain hold their thermal occupation."""
+        """The state to start from in `solve`; modes with gain hold their thermal occupation.
+
+        Returns
+        -------
+        ProductState
+        """
         return self._started(self.spins)
 
     def kicked(self, size: float, seed: int = 0) -> ProductState:
         """As `product_state`, with a normal random vector added to each Bloch vector.
 
-        Each component of the vector has the standard deviation `size`; the sum is brought back to
-        the old length. The amplitudes of the modes are unchanged.
+        The sum is brought back to the old length. The amplitudes of the modes are unchanged.
+
+        Parameters
+        ----------
+        size : float
+            Standard deviation of each component of the vector.
+        seed : int
+            Of the random numbers.
+
+        Returns
+        -------
+        ProductState
         """
         size, seed = real("size", size, least=0), seed_of(seed)
         moved = self.spins + size * np.random.default_rng(seed).normal(size=self.spins.shape)
@@ -91,11 +107,25 @@ def retrieval_state(
     length : float
         Length s of all Bloch vectors, in (0, 1]. Flipping a fraction f leaves s = 1 − 2f.
 
+    Returns
+    -------
+    StationaryState
+
     Raises
     ------
     InputError
         If an argument is out of range, or the coupling is at or below the pattern's threshold
         g_crit/√s. Source: carollo2021 Eqs. (12), (S26)–(S28), the last as in the errata.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> ensemble = od.RandomDicke(
+    ...     od.Binary(strength=1.2), spins=16, modes=2, frequencies=1.5, loss=1.0, field=0.5
+    ... )
+    >>> state = od.retrieval_state(ensemble.thermodynamic(), pattern=1)
+    >>> print(abs(state.overlap).round(4))
+    [0.     0.9572]
     """
     pattern = checked_pattern(model, pattern)
     length = real("length", length, above=0, most=1)

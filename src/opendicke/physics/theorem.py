@@ -24,7 +24,20 @@ class TheoremConstants(NamedTuple):
     """Of the theorem: 2 M d₀ + 3·2^{M−1} c₀."""
 
     def bound(self, time: Array | float, initial_error: Array | float) -> Array:
-        """e^{Ct} 𝓔(0), which 𝓔 at `time` does not exceed; infinite where that overflows."""
+        r""":math:`e^{Ct}\mathcal E(0)`, which 𝓔 does not exceed at any time, carollo2021 Eq. (11).
+
+        Parameters
+        ----------
+        time : float or array
+            t, in units of 1/energy.
+        initial_error : float or array
+            𝓔(0).
+
+        Returns
+        -------
+        array
+            Arguments broadcast; infinite where it overflows.
+        """
         with np.errstate(over="ignore"):
             return np.asarray(np.exp(self.C * np.asarray(time)) * np.asarray(initial_error))
 
@@ -73,11 +86,23 @@ def theorem_constants(
         Initial mean-field amplitudes, in our units of √N (N: all spins); they are turned into
         those of the paper, which are √2^{M−1} times as large.
 
+    Returns
+    -------
+    TheoremConstants
+        With the method `bound`.
+
     Raises
     ------
     InputError
         If a mode has no loss (the proof needs it) or gain (the proof has none), or the field or
         the size of the couplings varies. Source: carollo2021 Eqs. (S5), (S19), Lemmata 3 and 4.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> constants = od.theorem_constants(1.0, field=0.5, frequencies=[1.5], loss=1.0)
+    >>> print(f"{constants.C:.1f} {constants.bound(0.01, 1e-3):.3f}")
+    351.4 0.034
     """
     if isinstance(model, DickeModel):
         for name, value in (("field", field), ("frequencies", frequencies), ("loss", loss)):

@@ -58,6 +58,7 @@ def hopfield_temperature_scale(sigma: object, alpha: object) -> Array:
     Returns
     -------
     array
+        J, in units of energy; all arguments broadcast.
 
     Raises
     ------
@@ -78,8 +79,32 @@ def glass_temperature(sigma: object, alpha: object) -> Array:
     .. math::
         T_g = J(1+\sqrt\alpha)
 
-    Arguments and errors are those of `hopfield_temperature_scale`. The field, which lowers it, is
-    left out. Source: Amit, Gutfreund and Sompolinsky, Phys. Rev. Lett. 55, 1530 (1985).
+    The field, which lowers it, is left out.
+
+    Parameters
+    ----------
+    sigma, alpha : float or array
+        As for `hopfield_temperature_scale`.
+
+    Returns
+    -------
+    array
+        In units of energy; all arguments broadcast.
+
+    Raises
+    ------
+    InputError
+        As `hopfield_temperature_scale`.
+
+    Notes
+    -----
+    Amit, Gutfreund and Sompolinsky, Phys. Rev. Lett. 55, 1530 (1985).
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.glass_temperature(5.0, 10.0).round(3))
+    9.46
     """
     return np.asarray(hopfield_temperature_scale(sigma, alpha) * (1 + np.sqrt(np.asarray(alpha))))
 
@@ -102,6 +127,7 @@ def hopfield_energy(temperature: object, sigma: object, alpha: object) -> Array:
     Returns
     -------
     array
+        In units of energy; all arguments broadcast.
 
     Raises
     ------
@@ -111,7 +137,7 @@ def hopfield_energy(temperature: object, sigma: object, alpha: object) -> Array:
     Notes
     -----
     From :math:`-\ln Z/N_s = \frac\alpha2\ln(1-J/T) - \ln 2`, which is that of the mean
-    of Z over Gaussian ξ; above the glass ln Z has the same mean.
+    of Z over Gaussian ξ; above the glass ln Z has the same mean (`docs/errata.md`, kelly2021, 2).
     """
     heat, sigma, alpha = positive_arrays(temperature=temperature, sigma=sigma, alpha=alpha)
     scale = hopfield_temperature_scale(sigma, alpha)
@@ -164,7 +190,8 @@ def initial_temperature(
     Returns
     -------
     array
-        T > J, also where it lies below `glass_temperature` and the paramagnet is not stable.
+        T > J, in units of energy, also where it lies below `glass_temperature` and the paramagnet
+        is not stable; all arguments broadcast.
 
     Raises
     ------
@@ -174,6 +201,12 @@ def initial_temperature(
     Notes
     -----
     The argument of kelly2021, "Tuning the ratio", in corrected form.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.initial_temperature(5.0, 10.0, 1.0).round(3))  # 3J/2
+    3.409
     """
     sigma, alpha, frequency = positive_arrays(sigma=sigma, alpha=alpha, frequency=frequency)
     choice("modes", modes, get_args(Modes))
@@ -225,7 +258,7 @@ def critical_alpha(
     Returns
     -------
     array
-        NaN where the temperature of the start exceeds that of the glass at any α.
+        NaN where the start is hotter than the glass at any α; all arguments broadcast.
 
     Raises
     ------
@@ -235,6 +268,12 @@ def critical_alpha(
     Notes
     -----
     kelly2021, "Tuning the ratio"; errata 1 to 3.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.critical_alpha(5.0, 1.0, modes="wigner").round(4))
+    0.2586
     """
     if corrected:
         return glass_window(sigma, frequency, modes=modes, bright_only=bright_only).low
@@ -277,6 +316,10 @@ def glass_window(
     ------
     InputError
         As `initial_temperature`.
+
+    Notes
+    -----
+    Derived in `docs/thermodynamics.md` from the argument of kelly2021, "Tuning the ratio".
     """
     sigma, frequency = positive_arrays(sigma=sigma, frequency=frequency)
     choice("modes", modes, get_args(Modes))
@@ -315,8 +358,24 @@ def glass_window(
 def printed_glass_temperature(sigma: object, alpha: object) -> Array:
     r"""As printed, :math:`T_c = \sigma^2N_s(1+\sqrt\alpha)/2N_t`: half of `glass_temperature`.
 
-    Arguments and errors are those of `hopfield_temperature_scale`. Source: kelly2021, "Tuning the
-    ratio".
+    Parameters
+    ----------
+    sigma, alpha : float or array
+        As for `hopfield_temperature_scale`.
+
+    Returns
+    -------
+    array
+        In units of energy; all arguments broadcast.
+
+    Raises
+    ------
+    InputError
+        As `hopfield_temperature_scale`.
+
+    Notes
+    -----
+    kelly2021, "Tuning the ratio"; errata 1 to 3.
     """
     return np.asarray(glass_temperature(sigma, alpha) / 2)
 
@@ -324,8 +383,24 @@ def printed_glass_temperature(sigma: object, alpha: object) -> Array:
 def printed_initial_temperature(sigma: object, alpha: object) -> Array:
     r"""As printed, :math:`T = \sigma^2N_s(1+\sqrt3)/4N_t`; `initial_temperature` has what is right.
 
-    Arguments and errors are those of `hopfield_temperature_scale`. Source: kelly2021, "Tuning the
-    ratio"; errata 2 and 3.
+    Parameters
+    ----------
+    sigma, alpha : float or array
+        As for `hopfield_temperature_scale`.
+
+    Returns
+    -------
+    array
+        In units of energy; all arguments broadcast.
+
+    Raises
+    ------
+    InputError
+        As `hopfield_temperature_scale`.
+
+    Notes
+    -----
+    kelly2021, "Tuning the ratio"; errata 1 to 3.
     """
     return np.asarray(hopfield_temperature_scale(sigma, alpha) * (1 + sqrt(3)) / 4)
 

@@ -55,6 +55,12 @@ def perturbative_time(
     Notes
     -----
     kelly2021 Eq. (4), which counts the self-term; the form without is derived in the errata.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.perturbative_time(2.0, 10.0, 1.0).round(3))
+    1.907
     """
     sigma, alpha, field = positive_arrays(("field",), sigma=sigma, alpha=alpha, field=field)
     felt = np.sqrt(alpha * (1 + alpha)) if self_term else np.sqrt(alpha)
@@ -103,6 +109,13 @@ def photon_time(
     Notes
     -----
     kelly2021 Eq. (7).
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> found = od.photon_time(2.0, 10.0, frequency=10.0, field=1.0)
+    >>> print(found.low.round(1), found.high.round(1))
+    52.4 190.7
     """
     sigma, alpha, frequency, field = positive_arrays(
         ("field",), sigma=sigma, alpha=alpha, frequency=frequency, field=field

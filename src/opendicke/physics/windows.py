@@ -55,7 +55,7 @@ def instability_windows(
     Parameters
     ----------
     field : float
-        Transverse field Ω, the same for all spins.
+        Transverse field Ω, the same for all spins, in units of energy.
     frequencies, loss : array (M,)
         Of the modes; `loss` is the net damping loss − gain.
     length : float
@@ -71,6 +71,15 @@ def instability_windows(
     InputError
         If a frequency is zero, a rate negative or the length not in (0, 1].
         Source: correction of carollo2021's Discussion, see the page on errata.
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> print(od.instability_windows(0.5, [1.5, 2.0, 2.5, 3.0], 1.0).round(4))
+    [[0.6455 0.6455]
+     [0.7289 0.7745]
+     [0.8062 0.901 ]
+     [0.878  1.0239]]
     """
     field, frequencies, loss, length = _clean(field, frequencies, loss, length)
     critical = critical_coupling(field, frequencies, loss) / np.sqrt(length)
@@ -99,7 +108,7 @@ def kept_patterns(
     Parameters
     ----------
     strength : float or array (…)
-        g₀ of couplings g₀ G/√N.
+        g₀ of couplings g₀ G/√N, in units of energy.
     field, frequencies, loss, length
         As in `instability_windows`.
 
@@ -112,6 +121,13 @@ def kept_patterns(
     ------
     InputError
         As `instability_windows`. Source: carollo2021, Discussion ("intermediate regimes").
+
+    Examples
+    --------
+    >>> import opendicke as od
+    >>> kept = od.kept_patterns(0.76, 0.5, [1.5, 2.0, 2.5, 3.0], 1.0)
+    >>> print(kept.exists, kept.stable)
+    [ True  True False False] [ True False False False]
     """
     windows = instability_windows(field, frequencies, loss, length)
     given = np.abs(numeric_array("strength", strength))[..., None]
@@ -123,10 +139,25 @@ def intermediate_regime(
 ) -> IntermediateRegime:
     """Couplings at which only some of the patterns are kept (carollo2021, Discussion).
 
-    Between `exists[0]` and `exists[1]` some patterns have a retrieval state and others none;
-    between `stable[0]` and `stable[1]` some retrieval states are stable and others are not there
-    or unstable. Both pairs are the least and the largest of a column of `instability_windows`,
-    whose arguments and errors these are. An empty regime has equal ends.
+    Both pairs are the least and the largest of a column of `instability_windows`. An empty regime
+    has equal ends.
+
+    Parameters
+    ----------
+    field, frequencies, loss, length
+        As in `instability_windows`, in units of energy.
+
+    Returns
+    -------
+    IntermediateRegime
+        Between `exists[0]` and `exists[1]` some patterns have a retrieval state and others none;
+        between `stable[0]` and `stable[1]` some retrieval states are stable and others are not
+        there or unstable.
+
+    Raises
+    ------
+    InputError
+        As `instability_windows`.
     """
     windows = instability_windows(field, frequencies, loss, length)
     lowest, highest = windows.min(axis=0), windows.max(axis=0)

@@ -1,4 +1,4 @@
-"""Datasets on disk: NetCDF or Zarr, written whole or not at all."""
+"""Datasets on disk: NetCDF, Zarr or a table, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -20,11 +20,17 @@ from opendicke.results.dataset import FORMAT
 from opendicke.results.ensemble_layout import GROUPS, JOURNAL
 from opendicke.results.ensemble_store import is_ensemble, load_ensemble
 from opendicke.results.frames import labelled, public
+from opendicke.results.table import read_csv, write_csv
 
 SUFFIXES = (".zarr", ".nc")
+"""Of results of runs."""
+READABLE = (*SUFFIXES, ".csv")
+"""Of datasets that are saved or loaded as they are."""
 
 
-def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
+def check_writable(
+    path: str | Path, *, overwrite: bool = False, suffixes: tuple[str, ...] = SUFFIXES
+) -> Path:
     """Refuse, before any work is done, a path that could not be written in the end.
 
     Raises
@@ -34,7 +40,7 @@ def check_writable(path: str | Path, *, overwrite: bool = False) -> Path:
     StoreError
         If the path exists already (unless `overwrite`) or its folder cannot be written to.
     """
-    path = named(path)
+    path = named(path, suffixes)
     if _exists(path) and not overwrite:
         raise StoreError(f"`{path}` exists already; choose another path or ask to overwrite it.")
     check_folder(path)
@@ -58,23 +64,48 @@ def check_folder(path: str | Path) -> None:
 
 
 def save(dataset: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a dataset as Zarr (`.zarr`) or NetCDF (`.nc`).
+    """Write a dataset as Zarr (`.zarr`), NetCDF (`.nc`) or one long table (`.csv`).
 
     The data are written beside their destination and moved there when complete; an existing
-    result is replaced only by a complete one.
+    result is replaced only by a complete one. The rows of a table are `variable`, the place along
+    every dimension, `value` and `stderr`; lines that begin with ``#`` hold names, units and all
+    that `load` needs to make the same dataset again.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        What a function of this library returned.
+    path : str or path
+        Ends in `.zarr`, `.nc` or `.csv`.
+    overwrite : bool
+        Replace an existing result.
+
+    Returns
+    -------
+    pathlib.Path
+        The path.
+
+    Raises
+    ------
+    InputError
+        If the suffix is another one, or the dataset is too large for a table.
+    StoreError
+        If something is there, or it cannot be written.
     """
-    path = check_writable(path, overwrite=overwrite)
+    path = check_writable(path, overwrite=overwrite, suffixes=READABLE)
     mark = uuid.uuid4().hex[:8]
     partial, former = (path.with_name(f".{mark}.{word}{path.suffix}") for word in ("new", "old"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".zarr":
             dataset.to_zarr(partial, mode="w", consolidated=False, zarr_format=3)
+        elif path.suffix == ".csv":
+            write_csv(dataset, partial)
         else:
             dataset.to_netcdf(partial, engine="h5netcdf")
         with locked(path):
             _replace(path, partial, former)
-    except StoreError:
+    except (StoreError, InputError):
         raise
     except (OSError, TypeError, ValueError) as error:  # the latter: contents of no known type
         reason = getattr(error, "strerror", None) or error
@@ -146,12 +177,21 @@ def load(path: str | Path) -> xr.Dataset:
     Of a run that is still going on, or was interrupted, it is what there is: other members are NaN,
     with the status 0.
 
+    Parameters
+    ----------
+    path : str or path
+        Zarr store (`.zarr`), NetCDF file (`.nc`) or table (`.csv`).
+
+    Returns
+    -------
+    xarray.Dataset
+
     Raises
     ------
     StoreError
         If there is none, it cannot be read, or a later version of the library wrote it.
     """
-    path = named(path)
+    path = named(path, READABLE)
     if not _exists(path):
         raise StoreError(f"`{path}` does not exist.")
     if path.suffix == ".zarr" and is_ensemble(path):
@@ -160,9 +200,13 @@ def load(path: str | Path) -> xr.Dataset:
     try:
         if path.suffix == ".zarr":
             dataset: xr.Dataset = xr.open_zarr(path, consolidated=False).load()
+        elif path.suffix == ".csv":
+            dataset = read_csv(path)
         else:
             with xr.open_dataset(path, engine="h5netcdf") as opened:
                 dataset = opened.load()
+    except StoreError:
+        raise
     except Exception as error:  # readers raise whatever their libraries raise on damaged files
         reason = shown(str(error), 200)
         raise StoreError(f"`{path}` cannot be read as a dataset: {reason}.") from None
@@ -179,13 +223,14 @@ def load(path: str | Path) -> xr.Dataset:
     return dataset
 
 
-def named(path: object) -> Path:
+def named(path: object, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
     """A path whose suffix says how to store."""
     if not isinstance(path, (str, os.PathLike)):
         raise InputError("store", "be a path", f"was {shown(path)}")
     named = Path(path)
-    if named.suffix not in SUFFIXES:
-        raise InputError("store", "end in .zarr or .nc", f"was `{path}`")
+    if named.suffix not in suffixes:
+        listed = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+        raise InputError("store", f"end in {listed}", f"was `{path}`")
     return named
 
 

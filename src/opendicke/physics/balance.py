@@ -332,12 +332,6 @@ def shannon_entropy(probabilities: object) -> float:
     Notes
     -----
     C. E. Shannon, Bell Syst. Tech. J. 27, 379 (1948).
-
-    Examples
-    --------
-    >>> import opendicke as od
-    >>> print(round(od.shannon_entropy([0.5, 0.5]), 6))
-    0.693147
     """
     p = numeric_array("probabilities", probabilities).ravel()
     _not_negative("probabilities", p)

@@ -385,7 +385,7 @@ EXPERIMENT: list[tuple[Call, str, str, str]] = [
     (lambda: od.run("retrieval.toml"), "experiment", "be an Experiment", "'retrieval.toml'"),
     (lambda: od.run(experiment(), "x.h5"), "store", "end in .zarr or .nc", "was `x.h5`"),
     (lambda: od.run(experiment(), 3), "store", "be a path", "was 3"),
-    (lambda: od.load("results.txt"), "store", "end in .zarr or .nc", "was `results.txt`"),
+    (lambda: od.load("results.txt"), "store", "end in .zarr, .nc or .csv", "was `results.txt`"),
     (lambda: od.run(experiment(), validity="x"), "validity", "be a known word", "was `x`"),
     (
         lambda: od.run(experiment(realizations=10**12)),

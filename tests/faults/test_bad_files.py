@@ -662,7 +662,7 @@ def test_damaged_stores(name: str, command: str, good: Path, capsys: Any, folder
         (["plot", "good.zarr", "--figure", "folder.png"], "was a folder"),
         (["plot", "good.zarr", "--observable", "sxx"], "`observable` must be in the dataset"),
         (["plot", "good.zarr", "--observable", "sxx"], "did you mean `sx`?"),
-        (["show", "x.txt"], "`store` must end in .zarr or .nc"),
+        (["show", "x.txt"], "`store` must end in .zarr, .nc or .csv"),
         (["plot"], "Missing argument"),
         (["draw"], "No such command 'draw'"),
     ],

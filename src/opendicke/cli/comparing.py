@@ -19,7 +19,7 @@ from opendicke.cli.output import answer, note, say
 def compare(
     sources: Annotated[
         list[Path],
-        typer.Argument(help="Two or more results (.zarr, .nc), a saved comparison, or one file."),
+        typer.Argument(help="Two or more results, a saved comparison, or one experiment file."),
     ],
     methods: Annotated[
         str | None,
@@ -60,11 +60,13 @@ def compare(
     from opendicke.plots.comparison import plot_comparison
     from opendicke.plots.style import check_figure_path, save_figure
     from opendicke.results.comparison import comparison_table, is_comparison, largest_differences
-    from opendicke.results.store import SUFFIXES, check_folder, check_writable, load, save
+    from opendicke.results.store import READABLE, check_folder, check_writable, load, save
 
-    stored = all(source.suffix in SUFFIXES for source in sources)
+    stored = all(source.suffix in READABLE for source in sources)
     if not stored and len(sources) > 1:
-        raise InputError("SOURCES", "be results (.zarr, .nc), or one experiment file", "was mixed")
+        raise InputError(
+            "SOURCES", "be results (.zarr, .nc, .csv), or one experiment file", "was mixed"
+        )
     if store is not None:
         check_writable(store, overwrite=overwrite)
     name = f"{sources[0].stem}_comparison.png"

@@ -9,7 +9,7 @@ import typer
 
 from opendicke.cli.completing import names_of_validities
 
-Store = Annotated[Path, typer.Argument(help="Results, a path ending in .zarr or .nc.")]
+Store = Annotated[Path, typer.Argument(help="Results, a path ending in .zarr, .nc or .csv.")]
 File = Annotated[Path, typer.Argument(help="An experiment file (TOML).")]
 Workers = Annotated[int | None, typer.Option(help="Compute in so many processes of this machine.")]
 Scheduler = Annotated[

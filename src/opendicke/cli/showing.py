@@ -100,9 +100,9 @@ def plot(
     from opendicke.plots.curves import curves
     from opendicke.plots.overview import overview
     from opendicke.plots.style import check_figure_path, save_figure
-    from opendicke.results.store import load, named
+    from opendicke.results.store import READABLE, load, named
 
-    figure = check_figure_path(figure or named(store).with_suffix(".png"))
+    figure = check_figure_path(figure or named(store, READABLE).with_suffix(".png"))
     dataset = load(store)
     save_figure(curves(dataset, observable) if observable else overview(dataset), figure)
     say(f"figure saved in {figure}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import uuid
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from opendicke.errors import StoreError, shown
 from opendicke.measure.raw import Status
 from opendicke.results.dataset import as_json
 from opendicke.results.store import check_folder, save
+from opendicke.results.table import described, error_of, is_error
+from opendicke.results.table import rows as rows_of
 
 MOST_ROWS = 200_000
 """Numbers of a variable that a table holds; larger ones are in the NetCDF file alone."""
@@ -81,14 +82,14 @@ def write_table(dataset: xr.Dataset, path: Path, title: str) -> Path:
     rows: list[tuple[str, xr.DataArray, xr.DataArray | None]] = []
     said: list[str] = []
     for name, data in _tabled(dataset):
-        error = _error_of(name, data, dataset)
+        error = error_of(name, data, dataset)
         note = ""
         if _is_drawn(name, data, dataset):
             ended = _ended_well(data, dataset)
             data, error = _over_draws(data, ended)
             chosen = "" if ended is None else " with status 1"
             note = f"mean and standard error over realizations{chosen}, the draws are in NetCDF"
-        words = "; ".join(part for part in (_described(data), note) if part)
+        words = "; ".join(part for part in (described(data), note) if part)
         label = f"{name} ({', '.join(map(str, data.dims))}): {words}"
         if data.size > MOST_ROWS:
             said.append(f"{label}; left out here, being {data.size} numbers")
@@ -99,7 +100,7 @@ def write_table(dataset: xr.Dataset, path: Path, title: str) -> Path:
     dims = [str(dim) for dim in dataset.dims if dim != _DRAWS or single]
     header = [*title.splitlines(), "columns: variable, its place, value, standard error"]
     for dim in dims:
-        known = _described(dataset[dim]) if dim in dataset.coords else "counted from 0"
+        known = described(dataset[dim]) if dim in dataset.coords else "counted from 0"
         header.append(f"{dim}: {known}")
     header += said
     buffer = io.StringIO()
@@ -107,7 +108,7 @@ def write_table(dataset: xr.Dataset, path: Path, title: str) -> Path:
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(["variable", *dims, "value", "stderr"])
     for name, data, error in rows:
-        table.writerows(_rows(name, data, error, dims))
+        table.writerows(rows_of(name, data, error, dims))
     return write_whole(buffer.getvalue(), path)
 
 
@@ -118,19 +119,9 @@ def _tabled(dataset: xr.Dataset) -> list[tuple[str, xr.DataArray]]:
     return [
         part
         for name, data in every
-        if not _is_error(name, data, dataset)
+        if not is_error(name, data, dataset)
         for part in _real_parts(name, data)
     ]
-
-
-def _is_error(name: str, data: xr.DataArray, dataset: xr.Dataset) -> bool:
-    of = name.removesuffix("_stderr")
-    return of != name and of in dataset.data_vars and dataset[of].dims == data.dims
-
-
-def _error_of(name: str, data: xr.DataArray, dataset: xr.Dataset) -> xr.DataArray | None:
-    error = dataset.data_vars.get(f"{name}_stderr")
-    return error if error is not None and error.dims == data.dims else None
 
 
 def _is_drawn(name: str, data: xr.DataArray, dataset: xr.Dataset) -> bool:
@@ -157,40 +148,6 @@ def _over_draws(
     order = [dim for dim in data.dims if dim != _DRAWS]
     error = (squares / count.where(count > 0)) ** 0.5
     return mean.transpose(*order).assign_attrs(data.attrs), error.transpose(*order)
-
-
-def _described(data: xr.DataArray) -> str:
-    said = str(data.attrs.get("long_name", "")).strip()
-    unit = str(data.attrs.get("units", ""))
-    flags = data.attrs.get("flag_meanings")
-    parts = [said] if said else []
-    parts += [f"[{unit}]"] if unit and unit != "1" else []
-    if flags is not None:
-        values = np.atleast_1d(data.attrs.get("flag_values", []))
-        words = zip(values.tolist(), str(flags).split(), strict=False)
-        parts.append("; ".join(f"{value} = {word}" for value, word in words))
-    return " ".join(parts)
-
-
-def _rows(
-    name: str, data: xr.DataArray, error: xr.DataArray | None, dims: list[str]
-) -> Iterator[list[Any]]:
-    labels = {
-        str(dim): data[dim].values.tolist() if dim in data.coords else list(range(size))
-        for dim, size in data.sizes.items()
-    }
-    values = data.values
-    errors = None if error is None else error.values
-    for place in np.ndindex(values.shape):
-        at = {dim: labels[dim][k] for dim, k in zip(labels, place, strict=True)}
-        row = [name, *(at.get(dim, "") for dim in dims), values[place]]
-        yield [_word(item) for item in [*row, "" if errors is None else errors[place]]]
-
-
-def _word(value: Any) -> str:
-    """Numbers with all their digits."""
-    plain = value.item() if isinstance(value, np.generic) else value
-    return repr(plain) if isinstance(plain, float) else str(plain)
 
 
 def attributes_of(store: Path) -> dict[str, Any]:

@@ -521,7 +521,7 @@ DATA: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "empty csv": ("data.csv", _file("data.csv", b"# nothing\n"), "hold a table of (spin, mode)"),
     "csv of bytes": ("data.csv", _file("data.csv", b"\xff\x00"), "be a text file in UTF-8"),
     "long line": ("data.csv", _file("data.csv", b"x" * 10**6), "was 'xxx"),
-    "unknown suffix": ("data.mat", _file("data.mat", b"1"), "end in .npy or .csv"),
+    "unknown suffix": ("data.mat", _file("data.mat", b"1"), "end in .npy, .csv or .nc"),
     "through a file": ("data.txt/a.npy", _file("data.txt", b""), "name an existing file"),
 }
 

@@ -12,10 +12,11 @@ import xarray as xr
 import opendicke as od
 from opendicke.measure.observables import find_observables
 from opendicke.measure.raw import Raw, Status
+from opendicke.results import store
 from opendicke.results.dataset import FORMAT, to_dataset
 from opendicke.results.store import check_writable
 
-SUFFIXES = [".zarr", ".nc"]
+SUFFIXES = [".zarr", ".nc", ".csv"]
 TIMES = np.linspace(0.0, 1.0, 3)
 NAMES = ["sz", "sz_spin", "photons_mode", "overlap", "energy"]
 DIMS = {
@@ -152,14 +153,15 @@ def test_a_failing_write_leaves_nothing_behind(
 ) -> None:
     """Killed in the middle: no half-written file, and the old result is untouched."""
     path = od.save(solved, tmp_path / f"result{suffix}")
-    writer = "to_zarr" if suffix == ".zarr" else "to_netcdf"
-    original = getattr(xr.Dataset, writer)
+    name = {".zarr": "to_zarr", ".nc": "to_netcdf", ".csv": "write_csv"}[suffix]
+    owner = store if suffix == ".csv" else xr.Dataset
+    original = getattr(owner, name)
 
-    def fails(self: xr.Dataset, target: Any, *args: Any, **kwargs: Any) -> None:
-        original(self, target, *args, **kwargs)
+    def fails(dataset: xr.Dataset, target: Any, *args: Any, **kwargs: Any) -> None:
+        original(dataset, target, *args, **kwargs)
         raise error
 
-    monkeypatch.setattr(xr.Dataset, writer, fails)
+    monkeypatch.setattr(owner, name, fails)
     expected = od.StoreError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(expected):
         od.save(solved + 1.0, path, overwrite=True)
@@ -192,6 +194,8 @@ def test_paths_are_checked_before_work_is_done(tmp_path: Path) -> None:
     with pytest.raises(od.InputError, match=r"\.zarr or \.nc"):
         check_writable(tmp_path / "result.h5")
     with pytest.raises(od.InputError, match=r"\.zarr or \.nc"):
+        check_writable(tmp_path / "result.csv")  # of a run, which goes on in it
+    with pytest.raises(od.InputError, match=r"\.zarr, \.nc or \.csv"):
         od.load(tmp_path / "result.txt")
     (tmp_path / "file").write_text("")
     with pytest.raises(od.StoreError, match="is not a folder"):

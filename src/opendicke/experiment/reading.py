@@ -169,8 +169,9 @@ def _couplings(table: Any, folder: Path) -> distributions.Couplings:
         given = "both" if table.path is not None else "neither"
         raise InputError("path", "be given, or `values`, one of them", f"{given} was")
     if table.values is not None:
-        return distributions.Fixed(table.values, table.strength, table.spread)
-    return distributions.Fixed(str(folder / str(table.path)), table.strength, table.spread)
+        return distributions.Fixed(table.values, table.strength, table.spread, table.variable)
+    path = str(folder / str(table.path))
+    return distributions.Fixed(path, table.strength, table.spread, table.variable)
 
 
 def _state(table: StateTable) -> ProductState:

@@ -46,6 +46,7 @@ class DiscreteTable(Table):
 class FixedTable(Table):
     kind: Literal["fixed"]
     path: str | None = None
+    variable: str | None = None
     values: list[list[float]] | None = None
     strength: float | None = None
     spread: float = 0.0

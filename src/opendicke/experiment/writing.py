@@ -82,6 +82,8 @@ def _couplings_table(couplings: distributions.Couplings) -> dict[str, Any]:
     if isinstance(couplings, distributions.Fixed):
         if couplings.path is not None:
             table["path"] = str(Path(couplings.path).absolute())
+            if couplings.variable is not None:
+                table["variable"] = couplings.variable
         else:
             table["values"] = couplings.array.tolist()
         if couplings.strength is not None:

@@ -34,22 +34,46 @@ def numeric_array(name: str, value: object, *, kind: type = float) -> Array:
     return array
 
 
-def vector(name: str, value: object, length: int, what: str, *, kind: type = float) -> Array:
+def vector(
+    name: str,
+    value: object,
+    length: int,
+    what: str,
+    *,
+    kind: type = float,
+    across: int | None = None,
+) -> Array:
     """A scalar or an array of `length` entries, broadcast to `(length,)` and read-only."""
-    array = sized(name, value, length, what, kind=kind)
+    array = sized(name, value, length, what, kind=kind, across=across)
     return frozen(np.array(np.broadcast_to(array, (length,))))
 
 
-def sized(name: str, value: object, length: int, what: str, *, kind: type = float) -> Array:
-    """A scalar or an array of `length` entries, as it was given."""
+def sized(
+    name: str,
+    value: object,
+    length: int,
+    what: str,
+    *,
+    kind: type = float,
+    across: int | None = None,
+) -> Array:
+    """A scalar or an array of `length` entries, as it was given.
+
+    An array as long as `across`, the other side of the couplings, suggests that these are
+    transposed.
+    """
     array = numeric_array(name, value, kind=kind)
     if array.shape not in ((), (length,)):
+        suspicion = f"; {TRANSPOSED}" if array.shape == (across,) else ""
         raise InputError(
             name,
             f"be a number or have one entry per {what} ({length})",
-            f"had shape {array.shape}",
+            f"had shape {array.shape}{suspicion}",
         )
     return array
+
+
+TRANSPOSED = "a table of couplings has a row per spin and a column per mode: is it transposed?"
 
 
 def frozen(array: Array) -> Array:

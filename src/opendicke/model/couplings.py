@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike, fsdecode
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from opendicke.errors import InputError, shown
 from opendicke.model.checks import Array, frozen, numeric_array, real
-from opendicke.model.files import Matrix, read_matrix
+from opendicke.model.files import Matrix, oriented, read_matrix
 
 
 class Drawn(NamedTuple):
@@ -317,14 +317,18 @@ class Fixed(Couplings):
     Parameters
     ----------
     values : array (N, M) or path
-        Numbers, in units of energy where there is no strength; a `.npy` or `.csv` file (one row per
-        spin), or a folder of black-and-white images of one size: each is one pattern and one mode,
-        dark pixels +1, light pixels −1.
+        Numbers, in units of energy where there is no strength; a `.npy`, `.csv` or `.nc` file (one
+        row per spin), or a folder of black-and-white images of one size: each is one pattern and
+        one mode, dark pixels +1, light pixels −1. The first row of a `.csv` may name the modes. An
+        `xarray.DataArray` or a `.nc` with dimensions called `spin` and `mode` may have them in
+        either order.
     strength : float, optional
         If given, couplings are :math:`g_0\,\mathrm{values}/\sqrt N` (carollo2021 Eq. (2)).
     spread : float
         Below 1: every coupling is multiplied by a number uniform in [1 − spread, 1 + spread], the
         only thing that differs between draws.
+    variable : str, optional
+        Which one, of a `.nc`. By default the one called `couplings`, or the only table.
 
     Raises
     ------
@@ -343,15 +347,20 @@ class Fixed(Couplings):
     values: Any
     strength: float | None = None
     spread: float = 0.0
+    variable: str | None = None
 
     def __post_init__(self) -> None:
+        if self.variable is not None and not isinstance(self.variable, str):
+            raise InputError("variable", "be a name", f"was {shown(self.variable)}")
         if isinstance(self.values, (str, bytes, PathLike)):
             path = fsdecode(self.values)
             object.__setattr__(self, "values", path)
-            matrix = read_matrix(path)
+            matrix = read_matrix(path, self.variable)
             array = numeric_array("path", matrix.values)
         else:
-            array = frozen(numeric_array("values", self.values))
+            if self.variable is not None:
+                raise InputError("variable", "come with a .nc file", "came with numbers")
+            array = frozen(numeric_array("values", oriented(self.values)))
             object.__setattr__(self, "values", array)
             matrix = Matrix(array)
         if array.ndim != 2 or 0 in array.shape:
@@ -360,7 +369,7 @@ class Fixed(Couplings):
                 "have two dimensions, (spin, mode), neither of them empty",
                 f"had shape {array.shape}",
             )
-        object.__setattr__(self, "_matrix", Matrix(frozen(array), matrix.lattice, matrix.names))
+        object.__setattr__(self, "_matrix", replace(matrix, values=frozen(array)))
         if self.strength is not None:
             object.__setattr__(self, "strength", real("strength", self.strength))
         object.__setattr__(self, "spread", _spread(self.spread))
@@ -374,6 +383,11 @@ class Fixed(Couplings):
     def path(self) -> str | None:
         """Where the values were read, if they came from a file."""
         return self.values if isinstance(self.values, str) else None
+
+    @property
+    def units(self) -> str | None:
+        """What the file says of units; numbers are taken as they are."""
+        return self.matrix().units
 
     @property
     def array(self) -> Array:
@@ -392,7 +406,8 @@ class Fixed(Couplings):
     def __repr__(self) -> str:
         what = repr(self.path) if self.path else f"array of shape {self.array.shape}"
         spread = f", spread={self.spread:g}" if self.spread else ""
-        return f"Fixed({what}, strength={self.strength}{spread})"
+        variable = f", variable={self.variable!r}" if self.variable else ""
+        return f"Fixed({what}, strength={self.strength}{spread}{variable})"
 
 
 def _spread(value: object) -> float:

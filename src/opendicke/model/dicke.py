@@ -18,6 +18,7 @@ from opendicke.model.checks import (
     numeric_array,
     vector,
 )
+from opendicke.model.files import oriented
 
 AXES = ("x", "y", "z")
 
@@ -95,12 +96,13 @@ class DickeModel:
         couplings = spin_table("couplings", self.couplings, "mode")
         spins, modes = couplings.shape
         clean: dict[str, Any] = {"couplings": couplings}
-        clean["frequencies"] = vector("frequencies", self.frequencies, modes, "mode")
+        frequencies = vector("frequencies", self.frequencies, modes, "mode", across=spins)
+        clean["frequencies"] = frequencies
         for name in ("loss", "gain"):
-            rates = vector(name, getattr(self, name), modes, "mode")
+            rates = vector(name, getattr(self, name), modes, "mode", across=spins)
             clean[name] = non_negative(name, rates, "mode")
         check_gain(clean["loss"], clean["gain"])
-        clean["field"] = vector("field", self.field, spins, "spin")
+        clean["field"] = vector("field", self.field, spins, "spin", across=modes)
         check_axes(self.coupling_axis, self.field_axis)
         clean["patterns"] = clean_patterns(self.patterns, spins)
         if self.weights is not None:
@@ -208,7 +210,7 @@ def triad(coupling_axis: str, field_axis: str) -> Array:
 
 def spin_table(name: str, value: object, what: str) -> Array:
     """A table (N, …) with a row per spin and a column per mode or factor, read-only."""
-    table = numeric_array(name, value)
+    table = numeric_array(name, oriented(value))
     if table.ndim != 2 or 0 in table.shape:
         raise InputError(
             name,

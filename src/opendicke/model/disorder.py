@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 
 from opendicke.errors import InputError, shown
-from opendicke.model.checks import affordable, frozen, integer, non_negative, sized, vector
+from opendicke.model.checks import (
+    TRANSPOSED,
+    affordable,
+    frozen,
+    integer,
+    non_negative,
+    sized,
+    vector,
+)
 from opendicke.model.couplings import Couplings, Drawn, Fixed, scaled
 from opendicke.model.dicke import DickeModel, check_axes, check_gain
 from opendicke.model.keys import disorder_variates
@@ -85,9 +93,11 @@ class RandomDicke:
         for name, axis in (("spins", 0), ("modes", 1)):
             given = getattr(self, name)
             if isinstance(self.couplings, Fixed):
-                own = self.couplings.array.shape[axis]
+                own, across = self.couplings.array.shape[axis], self.couplings.array.shape[1 - axis]
                 if given is not None and integer(name, given, least=1) != own:
-                    raise InputError(name, f"agree with the couplings ({own})", f"was {given}")
+                    suspicion = f"; {TRANSPOSED}" if given == across else ""
+                    received = f"was {given}{suspicion}"
+                    raise InputError(name, f"agree with the couplings ({own})", received)
                 object.__setattr__(self, name, own)
             elif given is None:
                 raise InputError(name, "be given for random couplings", "was missing")
@@ -98,8 +108,10 @@ class RandomDicke:
         assert self.spins is not None
         assert self.modes is not None
         for name in ("frequencies", "loss", "gain", "field"):
-            size, what = (self.spins, "spin") if name == "field" else (self.modes, "mode")
-            array = frozen(sized(name, getattr(self, name), size, what))
+            what, size, across = "mode", self.modes, self.spins
+            if name == "field":
+                what, size, across = "spin", self.spins, self.modes
+            array = frozen(sized(name, getattr(self, name), size, what, across=across))
             if name in ("loss", "gain"):
                 non_negative(name, array, "mode")
             object.__setattr__(self, name, array if array.ndim else float(array))

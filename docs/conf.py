@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from contextlib import suppress
 from importlib.metadata import version as _version
 from typing import Any
 
@@ -10,6 +12,8 @@ from docutils import nodes
 from docutils.utils.math import MathError, latex2mathml
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
+
+import opendicke
 
 project = "opendicke"
 author = "The opendicke developers"
@@ -29,8 +33,10 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_param = False  # parameters of one description stay in one line
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_copy_source = False
 html_title = f"opendicke {version}"
 html_static_path = ["_static"]
@@ -72,6 +78,33 @@ def _displayed(translator: Any, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+# Public names in docstrings lead to their entries: in types of parameters, and in prose between
+# backticks, where they are not arguments or members of what is described.
+_TYPED = re.compile(r"^(.*?\*\*[^*]+\*\*) \(\*(.*)\*\)")
+_NAMED = re.compile(r"(?<![`:\w])`(\w+)`(?![`_])")
+_PUBLIC = re.compile(rf"\b({'|'.join(sorted(set(opendicke.__all__), key=len, reverse=True))})\b")
+
+
+def _linked(app: Sphinx, what: str, name: str, member: Any, options: Any, lines: list[str]) -> None:
+    taken = set(dir(member)) if isinstance(member, type) else set()
+    with suppress(TypeError, ValueError):
+        taken |= set(inspect.signature(member).parameters)
+
+    def named(match: re.Match[str]) -> str:
+        word = match[1]
+        known = word in opendicke.__all__ and word not in taken and not name.endswith(f".{word}")
+        return f":py:obj:`~opendicke.{word}`" if known else match[0]
+
+    for number, line in enumerate(lines):
+        line = _NAMED.sub(named, line)
+        found = _TYPED.match(line)
+        if found and _PUBLIC.search(found[2]):
+            kind = _PUBLIC.sub(r":py:obj:`~opendicke.\1`", found[2])
+            line = f"{found[1]} ({kind}){line[found.end() :]}"
+        lines[number] = line
+
+
 def setup(app: Sphinx) -> None:
-    """Register the renderer of formulas."""
+    """Register the renderer of formulas, and the links between docstrings."""
     app.add_html_math_renderer("mathml", (_inline, None), (_displayed, None))
+    app.connect("autodoc-process-docstring", _linked, priority=900)  # after napoleon

@@ -128,6 +128,31 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert (document.parent / target.split("#")[0]).exists(), target
 
 
+METHOD_PAGES = ("mean_field", "truncated_wigner", "strong_coupling", "exact", "quantum_jumps")
+
+
+@pytest.mark.parametrize("page", METHOD_PAGES)
+def test_methods_have_idea_equations_domain_cost_and_traps(page: str) -> None:
+    text = FENCE.sub("", (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8"))
+    for word in ("Idea", "Equations", "Domain", "Cost", "Traps"):
+        found = re.findall(rf"^## {word}\b.*\n((?:(?!## ).*\n)+)", text, re.MULTILINE)
+        assert len(found) == 1, f"{word} in {page}.md"
+        assert len(found[0].split()) >= 20, f"{word} in {page}.md says next to nothing"
+
+
+def test_every_page_is_in_one_table_of_contents() -> None:
+    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = [
+        line
+        for block in re.findall(r"^```\{toctree\}\n(.*?)^```$", index, re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()
+        if line and not line.startswith(":")
+    ]
+    docs = ROOT / "docs"
+    pages = {str(d.relative_to(docs).with_suffix("")) for d in DOCUMENTS if docs in d.parents}
+    assert sorted(listed) == sorted(pages - {"index"})
+
+
 def test_the_api_page_documents_every_public_name() -> None:
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     documented = set(re.findall(r"^\.\. auto\w+:: (\w+)$", page, re.MULTILINE))

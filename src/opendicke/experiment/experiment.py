@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from opendicke.display import card, plural
 from opendicke.errors import InputError, nearest, shown
 from opendicke.measure.observables import find_observables
 from opendicke.methods.base import AbstractMethod
@@ -152,6 +154,33 @@ class Experiment:
                 f"be at least {_LEAST_REALIZATIONS} with `target_stderr`, to see how they differ",
                 f"was {self.realizations}",
             )
+
+    def __repr__(self) -> str:
+        swept = "".join(f", {path} × {len(values)}" for path, values in self.sweep.items())
+        return (
+            f"Experiment({self.model!r}, {self.state!r}, {self.method!r}, "
+            f"{plural(len(self.times), 'time')} to {self.times[-1]:g}, "
+            f"{', '.join(self.observables or ())}; "
+            f"{plural(self.realizations, 'realization')}{swept}, seed={self.seed})"
+        )
+
+    def _repr_html_(self) -> str:
+        first, last = f"{self.times[0]:g}", f"{self.times[-1]:g}"
+        cells = self.realizations * math.prod(map(len, self.sweep.values()))
+        target = "" if self.target_stderr is None else f"{self.target_stderr:g}"
+        rows = [
+            ("model", repr(self.model) + (", N → ∞" if self.thermodynamic else "")),
+            ("state", repr(self.state)),
+            ("method", repr(self.method)),
+            ("times", f"{first} … {last} 1/energy ({plural(len(self.times), 'time')})"),
+            ("observables", ", ".join(self.observables or ())),
+            *((f"sweep of {path}", shown(values, 80)) for path, values in self.sweep.items()),
+            ("realizations", f"{self.realizations:,}"),
+            ("until standard errors are", target),
+            ("seed", f"{self.seed}"),
+            ("cells", f"{cells:,}"),
+        ]
+        return card("Experiment", rows)
 
     @property
     def random(self) -> bool:

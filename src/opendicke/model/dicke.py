@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from opendicke.display import card, numbers, plural
 from opendicke.errors import InputError, shown
 from opendicke.model.checks import (
     Array,
@@ -177,6 +178,31 @@ class DickeModel:
             f"DickeModel({self.spins} spins, {self.modes} modes, "
             f"coupling_axis={self.coupling_axis!r}, field_axis={self.field_axis!r}{limit})"
         )
+
+    def _repr_html_(self) -> str:
+        limit = " (groups of infinitely many)" if self.thermodynamic else ""
+        patterns = "" if self.patterns is None else plural(len(self.patterns), "pattern")
+        names = ", ".join(self.pattern_names or ())
+        rows = (
+            ("spins", f"{self.spins:,}{limit}"),
+            ("modes", f"{self.modes:,}"),
+            ("couplings g", numbers(self.couplings, "energy", "couplings")),
+            *energies(self.frequencies, self.loss, self.gain, self.field),
+            ("axes", f"coupling Z = {self.coupling_axis}, field X = {self.field_axis}"),
+            ("patterns", f"{patterns}{': ' if patterns and names else ''}{names}"),
+            ("lattice", " × ".join(map(str, self.lattice or ()))),
+        )
+        return card("DickeModel", rows, HAMILTONIAN)
+
+
+HAMILTONIAN = "H = Σ ω a†a + Σ g Z (a + a†) + Σ h X, Pauli matrices, ħ = 1; jumps √loss a, √gain a†"
+
+
+def energies(frequencies: Any, loss: Any, gain: Any, field: Any) -> tuple[tuple[str, str], ...]:
+    """What the parameters of modes and spins are, in words."""
+    modes = (("frequencies ω", frequencies), ("loss", loss), ("gain", gain))
+    words = tuple((name, numbers(value, "energy", "modes")) for name, value in modes)
+    return (*words, ("field h", numbers(field, "energy", "spins")))
 
 
 def check_gain(loss: Array, gain: Array) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
+from opendicke.display import brief, card
 from opendicke.errors import InputError, shown
 from opendicke.model.checks import (
     TRANSPOSED,
@@ -18,7 +19,7 @@ from opendicke.model.checks import (
     vector,
 )
 from opendicke.model.couplings import Couplings, Drawn, Fixed, scaled
-from opendicke.model.dicke import DickeModel, check_axes, check_gain
+from opendicke.model.dicke import HAMILTONIAN, DickeModel, check_axes, check_gain, energies
 from opendicke.model.keys import disorder_variates
 
 BYTES_PER_COUPLING = 24
@@ -117,6 +118,20 @@ class RandomDicke:
             object.__setattr__(self, name, array if array.ndim else float(array))
         check_gain(*np.broadcast_arrays(np.atleast_1d(self.loss), np.atleast_1d(self.gain)))
         check_axes(self.coupling_axis, self.field_axis)
+
+    def __repr__(self) -> str:
+        given = (f"{item.name}={brief(getattr(self, item.name))}" for item in fields(self))
+        return f"RandomDicke({', '.join(given)})"
+
+    def _repr_html_(self) -> str:
+        rows = (
+            ("couplings g", repr(self.couplings)),
+            ("spins", f"{self.spins:,}"),
+            ("modes", f"{self.modes:,}"),
+            *energies(self.frequencies, self.loss, self.gain, self.field),
+            ("axes", f"coupling Z = {self.coupling_axis}, field X = {self.field_axis}"),
+        )
+        return card("RandomDicke", rows, HAMILTONIAN)
 
     def draw(self, seed: int = 0, realization: int = 0) -> DickeModel:
         """One model of the ensemble.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from opendicke.display import card, numbers
 from opendicke.errors import InputError, shown
 from opendicke.model.checks import Array, choice, frozen, numeric_array, vector
 from opendicke.model.dicke import (
@@ -231,6 +232,26 @@ class IsingModel:
             f"IsingModel({self.spins} spins, {rank}coupling_axis={self.coupling_axis!r}, "
             f"field_axis={self.field_axis!r}, self_interaction={self.self_interaction!r})"
         )
+
+    def _repr_html_(self) -> str:
+        given: tuple[tuple[str, str], ...]
+        if self.factors is None:
+            given = (("interactions J", numbers(self.interactions, "energy", "spins")),)
+        else:
+            given = (
+                ("factors f", numbers(self.factors, what="factors")),
+                ("strengths s", numbers(self.strengths, what="factors")),
+            )
+        diagonal = {"drop": "left out", "keep": "kept"}[self.self_interaction]
+        rows = (
+            ("spins", f"{self.spins:,}"),
+            *given,
+            ("field h", numbers(self.field, "energy", "spins")),
+            ("terms i = j", diagonal),
+            ("axes", f"coupling Z = {self.coupling_axis}, field X = {self.field_axis}"),
+            ("patterns", ", ".join(self.pattern_names or ())),
+        )
+        return card("IsingModel", rows, "H = −Σ J Z Z + Σ h X, every pair twice, Pauli matrices")
 
 
 def eliminate(model: DickeModel, self_interaction: str = "drop") -> IsingModel:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from opendicke.display import brief, card, numbers
 from opendicke.errors import InputError, shown
 from opendicke.model.checks import Array, choice, frozen, integer, numeric_array, real, vector
 from opendicke.model.dicke import AXES, DickeModel
@@ -14,6 +15,11 @@ from opendicke.model.ising import IsingModel
 from opendicke.model.keys import flip_variates
 
 DIRECTIONS = tuple(sign + axis for axis in AXES for sign in "+-")
+
+
+def _short(array: Array) -> str:
+    """All of a short array, else its range and shape."""
+    return repr(array.tolist()) if array.size <= 12 else brief(array)
 
 
 class ResolvedState(NamedTuple):
@@ -62,6 +68,9 @@ class Bloch:
             )
         object.__setattr__(self, "vectors", frozen(vectors))
 
+    def __repr__(self) -> str:
+        return f"Bloch({_short(self.vectors)})"
+
     def bloch(self, model: DickeModel | IsingModel) -> Array:
         vectors = np.atleast_2d(self.vectors)
         if len(vectors) not in (1, model.spins):
@@ -84,6 +93,9 @@ class Configuration:
         if values.ndim != 1 or not (np.abs(values) == 1).all():
             raise InputError("values", "be a list of +1 and −1", f"was {shown(self.values)}")
         object.__setattr__(self, "values", frozen(values))
+
+    def __repr__(self) -> str:
+        return f"Configuration({_short(self.values.astype(int))}, axis={self.axis!r})"
 
     def bloch(self, model: DickeModel | IsingModel) -> Array:
         if len(self.values) != model.spins:
@@ -189,6 +201,19 @@ class ProductState:
                     name, 'be left out with bosons="stationary"', f"was {shown(array.tolist())}"
                 )
             object.__setattr__(self, name, frozen(array) if array.ndim else array.item())
+
+    def __repr__(self) -> str:
+        given = (f"{item.name}={brief(getattr(self, item.name))}" for item in fields(self))
+        return f"ProductState({', '.join(given)})"
+
+    def _repr_html_(self) -> str:
+        rows = [("spins", repr(self.spins)), ("bosons", self.bosons)]
+        if self.bosons != "stationary":
+            rows += [
+                ("displacement", numbers(self.displacement, what="modes")),
+                ("thermal occupation", numbers(self.occupation, what="modes")),
+            ]
+        return card("ProductState", rows)
 
     @classmethod
     def polarized(cls, direction: str, **bosons: Any) -> ProductState:

@@ -1,0 +1,78 @@
+"""How objects show themselves: arrays in a few words, and a small table in notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from html import escape
+from typing import Any
+
+import numpy as np
+
+_TABLE = "border-collapse: collapse; text-align: left"
+_CELL = "text-align: left; vertical-align: top; padding: 0.1em 1em 0.1em 0"
+
+
+def card(title: str, rows: Iterable[tuple[str, str]], note: str = "") -> str:
+    """A small table as HTML, without colours of its own, so that it suits every theme.
+
+    Parameters
+    ----------
+    title : str
+        What it is.
+    rows : iterable of (str, str)
+        Names and values, as plain text; rows without a value are left out.
+    note : str
+        A line below, as plain text.
+    """
+    body = "".join(
+        f'<tr><th scope="row" style="{_CELL}">{escape(name)}</th>'
+        f'<td style="{_CELL}">{escape(value)}</td></tr>'
+        for name, value in rows
+        if value
+    )
+    below = f"<div><small>{escape(note)}</small></div>" if note else ""
+    return (
+        f'<div><strong>{escape(title)}</strong><table style="{_TABLE}"><tbody>{body}</tbody>'
+        f"</table>{below}</div>"
+    )
+
+
+def numbers(value: Any, unit: str = "", what: str = "values") -> str:
+    """A number, or the range of an array and how many entries it has.
+
+    >>> numbers([1.0, 2.5, 2.0], "energy", "modes")
+    '1 … 2.5 energy (3 modes)'
+    """
+    array = np.asarray(value)
+    after = f" {unit}" if unit else ""
+    if not array.size:
+        return "none"
+    if array.dtype.kind == "c":
+        if array.imag.any():
+            listed = ", ".join(_number(v) for v in array.ravel()[:4])
+            more = ", …" if array.size > 4 else ""
+            return f"{listed}{more}{after}"
+        array = array.real
+    if array.ndim == 0:
+        return f"{_number(array[()])}{after}"
+    low, high = array.min(), array.max()
+    shape = " × ".join(map(str, array.shape))
+    if low == high:
+        return f"{_number(low)}{after} (all {shape} {what})"
+    return f"{_number(low)} … {_number(high)}{after} ({shape} {what})"
+
+
+def brief(value: Any) -> str:
+    """As `repr`, but an array by its range and shape, and a real number as one."""
+    if isinstance(value, complex) and not value.imag:
+        return repr(value.real)
+    return f"<{numbers(value)}>" if isinstance(value, np.ndarray) and value.ndim else repr(value)
+
+
+def plural(count: int, word: str) -> str:
+    """A count and what is counted."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}"

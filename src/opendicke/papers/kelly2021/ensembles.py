@@ -90,18 +90,20 @@ def experiment(
 ) -> Experiment:
     """One curve: an ensemble over disorder, by truncated Wigner."""
     count = round(parameters["stop"] / parameters["interval"]) + 1
+    trajectories = trajectories_of(parameters, point)
     return Experiment(
         model=random_model(point, parameters["total"]),
         state=start(point, parameters["total"]),
         times=np.linspace(0.0, parameters["interval"] * (count - 1), count),
         method=TruncatedWigner(
-            trajectories=trajectories_of(parameters, point),
+            trajectories=trajectories,
             step=step or step_of(point["sigma"]),
             precision=parameters["precision"],
         ),
         observables=list(observables),
         realizations=parameters["draws"],
         target_stderr=parameters.get("target_stderr"),
+        most_trajectories=max(2, trajectories),
         seed=parameters["seed"],
     )
 

@@ -7,6 +7,9 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from opendicke.advising.asking import advise as advise
+    from opendicke.advising.opinions import Advice as Advice
+    from opendicke.advising.opinions import Opinion as Opinion
     from opendicke.analysis.ensemble import disorder_distribution as disorder_distribution
     from opendicke.analysis.ensemble import ensemble_statistics as ensemble_statistics
     from opendicke.analysis.relaxation import Fit as Fit
@@ -162,6 +165,9 @@ __version__ = _version("opendicke")
 # Names are imported when first used, so that `import opendicke` is quick and loads neither JAX
 # nor QuTiP.
 _HOME = {
+    "Advice": "advising.opinions",
+    "Opinion": "advising.opinions",
+    "advise": "advising.asking",
     "Binary": "model.couplings",
     "CorrelationTerm": "measure.terms",
     "CoupledParamagnet": "physics.coupled_paramagnet",

@@ -1,0 +1,434 @@
+"""What each method is thought of one question."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from opendicke.advising.flips import Slips, slips
+from opendicke.advising.fluctuations import MOST_VARIABLES, Cluster, Off, fluctuations
+from opendicke.advising.free import Modes, free_deviations
+from opendicke.advising.large import short_times
+from opendicke.advising.opinions import Opinion
+from opendicke.errors import InputError
+from opendicke.measure.observables import Observable, find_observables
+from opendicke.methods.base import AbstractMethod, Assessment, Verdict
+from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo
+from opendicke.methods.lindblad import Lindblad
+from opendicke.methods.mean_field import MeanField
+from opendicke.methods.quantum_jumps import QuantumJumps
+from opendicke.methods.rate_equation import RateEquation
+from opendicke.methods.truncated_wigner import TruncatedWigner
+from opendicke.model.checks import Array
+from opendicke.model.dicke import DickeModel
+from opendicke.model.reduce import Problem
+from opendicke.model.state import ProductState
+
+SAMPLING = 4.0
+"""Standard errors that the largest of some hundred means stays below."""
+_SHARE = 0.5
+"""Of the promised error, what the approximation may take where trajectories are sampled."""
+_MARGIN = 0.9
+"""The same for methods that are not sampled."""
+_FLOOR = 0.2
+"""No promise is below this share of the target."""
+_HOPELESS = 4.0
+"""Estimated deviations above this many times the target are called invalid."""
+LONGEST = 1e9
+"""Seconds from which on a method counts as impossible."""
+_DIGITS = 9.0
+"""Powers of ten of states of spins from which on nothing exact is asked."""
+_FEW = 48
+"""Spins up to which methods of flips tell their cost by all rates."""
+_NOT_SEEN = "the estimate ends where correlations are no longer small, at time {:.3g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """One model, one start, some times, and what is promised."""
+
+    model: DickeModel
+    state: ProductState
+    problem: Problem
+    times: Array
+    asked: tuple[Observable, ...] | None
+    target: float
+
+    @property
+    def span(self) -> float:
+        """Time between the first and the last output."""
+        return float(self.times[-1] - self.times[0])
+
+    @property
+    def photons(self) -> bool:
+        """Whether modes are asked for."""
+        if self.asked is None:
+            return self.model.modes > 0
+        spins = {"sx", "sy", "sz", "sx_spin", "sy_spin", "sz_spin", "overlap"}
+        return any(item.name not in spins for item in self.asked)
+
+    @property
+    def driven(self) -> bool:
+        """Whether a field turns any spin."""
+        return bool(self.model.field.any())
+
+    def worst(self, off: Off) -> float:
+        """The deviation that counts for what is asked."""
+        return max(off.spins, off.photons) if self.photons else off.spins
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """Classes of equal spins."""
+        return Cluster.of(self.problem, self.times)
+
+    @cached_property
+    def classical(self) -> tuple[Off, Off, str, bool]:
+        """Deviations of mean field and truncated Wigner, how they were found, whether to the end."""
+        cluster = self.cluster
+        if not self.driven and len(cluster.field) * cluster.variables <= _CLOSED:
+            modes = Modes(
+                cluster.frequencies,
+                cluster.loss,
+                cluster.gain,
+                cluster.displacement,
+                cluster.occupation,
+            )
+            field, wigner, photons = free_deviations(
+                cluster.couplings,
+                cluster.bloch,
+                cluster.count,
+                modes,
+                cluster.other_photons,
+                self.times - self.times[0],
+            )
+            return field, wigner, "in closed form, as there is no field", True
+        if cluster.variables <= MOST_VARIABLES:
+            found = fluctuations(cluster, self.times)
+            how = "by the equations for covariances"
+            return found.mean_field, found.wigner, how, found.followed
+        found_short = short_times(cluster, self.span)
+        how = (
+            f"by the loss of coherence in modes and other spins alone, as covariances of "
+            f"{cluster.variables} variables are not followed"
+        )
+        return found_short.mean_field, found_short.wigner, how, found_short.short
+
+    @cached_property
+    def flips(self) -> Slips:
+        """Deviations of rates of spin flips."""
+        return slips(self.problem, self.times)
+
+    @property
+    def states(self) -> float:
+        """Powers of ten of the states of spins, at least."""
+        return float(np.log10(self.problem.weights + 1).sum())
+
+
+_CLOSED = 4_000_000
+
+
+def opinions(question: Question) -> tuple[Opinion, ...]:
+    """What every method is thought of."""
+    judges: tuple[Callable[[Question], Opinion], ...] = (
+        _mean_field,
+        _truncated_wigner,
+        _rate_equation,
+        _kinetic_monte_carlo,
+        _lindblad,
+        _quantum_jumps,
+    )
+    return tuple(_offering(judge(question), question) for judge in judges)
+
+
+def _offering(opinion: Opinion, question: Question) -> Opinion:
+    """Whether all that is asked is answered."""
+    names = ["sx", "sy", "sz", *(["photons"] if question.model.modes else [])]
+    asked = find_observables(names) if question.asked is None else question.asked
+    try:
+        opinion.method.check_observables(asked, question.model)
+    except InputError as error:
+        if question.asked is None:
+            axis = question.model.coupling_axis
+            told = f"of spins it gives s{axis} alone"
+            return replace(opinion, offered=False, remarks=(*opinion.remarks, told))
+        return replace(
+            opinion,
+            verdict=Verdict.INVALID,
+            reason=f"it does not answer what is asked: {error}",
+            error=None,
+            offered=False,
+        )
+    return opinion
+
+
+def _refused(method: AbstractMethod, reason: str, number: float, name: str) -> Opinion:
+    return Opinion(method, Verdict.INVALID, reason, number, name, None, None, None)
+
+
+def _admitted(method: AbstractMethod, question: Question) -> str | None:
+    """Why a method does not take the question, if it does not."""
+    try:
+        method.admits(question.model, question.state)
+    except InputError as error:
+        return f"it does not take it: {error}"
+    return None
+
+
+def _graded(
+    method: AbstractMethod,
+    assessment: Assessment,
+    estimate: float,
+    most: float,
+    sampled: float,
+    question: Question,
+    words: str,
+    numbers: dict[str, float],
+    certain: bool = True,
+) -> Opinion:
+    """A verdict from an estimated deviation of which `most` is allowed beside what is sampled.
+
+    Where it is not `certain`, an estimate that is far too large makes a method doubtful only.
+    """
+    target = question.target
+    common = (assessment.seconds, assessment.memory, True, numbers, assessment.remarks)
+    name = "estimated deviation from exact"
+    if assessment.verdict is Verdict.INVALID:
+        return Opinion(
+            method,
+            Verdict.INVALID,
+            assessment.reason,
+            assessment.number,
+            "see reason",
+            None,
+            *common,
+        )
+    if estimate <= most:
+        error = min(target - sampled, max(_FLOOR * target, 2 * estimate)) + sampled
+        return Opinion(method, Verdict.VALID, words, estimate, name, error, *common)
+    verdict = Verdict.DOUBTFUL
+    if certain and _HOPELESS * target < estimate < math.inf:
+        verdict = Verdict.INVALID
+    return Opinion(method, verdict, words, estimate, name, None, *common)
+
+
+def _deviation(off: Off, question: Question) -> str:
+    if question.photons:
+        return f"spins by {off.spins:.2g} and photons by {off.photons:.2g} of max(1, photons)"
+    return f"spins by {off.spins:.2g}"
+
+
+def _mean_field(question: Question) -> Opinion:
+    method = MeanField()
+    problem = question.problem
+    assessment = method.assess(problem, question.times)
+    share = problem.groups / question.model.spins
+    numbers = {"rows": float(problem.groups), "spins": float(question.model.spins)}
+    if question.model.thermodynamic or not problem.couplings.any():
+        words = "it is exact in this limit"
+        return _graded(method, assessment, 0.0, 1.0, 0.0, question, words, numbers)
+    off, _, how, whole = question.classical
+    estimate = question.worst(off)
+    sizes = (
+        f"{question.model.spins} spins have {problem.groups} different rows of couplings; its "
+        "error falls as 1/N where many share each"
+    )
+    if not math.isfinite(estimate):
+        words = f"{_NOT_SEEN.format(question.span)}; {sizes}"
+    else:
+        words = (
+            f"correlations, which it leaves out, move {_deviation(off, question)} ({how}); {sizes}"
+        )
+    if not whole and estimate <= _MARGIN * question.target:
+        estimate = math.inf
+        words = f"it may hold, but the times are too long to tell; {words}"
+    numbers |= {"share_of_rows": share, "spins_off": off.spins, "photons_off": off.photons}
+    return _graded(
+        method, assessment, estimate, _MARGIN * question.target, 0.0, question, words, numbers
+    )
+
+
+def _trajectories(target: float, share: float) -> int:
+    """Trajectories whose errors leave the share of the target, two digits."""
+    needed = (SAMPLING / (share * target)) ** 2
+    digits = 10.0 ** (math.floor(math.log10(needed)) - 1)
+    return max(16, int(math.ceil(needed / digits - 1e-9) * digits))
+
+
+def _truncated_wigner(question: Question) -> Opinion:
+    target = question.target
+    method = TruncatedWigner(
+        trajectories=_trajectories(target, 1 - _SHARE), tolerance=min(1e-3, target / 50)
+    )
+    if (why := _admitted(method, question)) is not None:
+        return _refused(method, why, math.nan, "see reason")
+    assessment = method.assess(question.problem, question.times)
+    if not question.problem.couplings.any():
+        words = "it is exact for uncoupled spins and modes"
+        sampled = (1 - _SHARE) * target
+        return _graded(method, assessment, 0.0, 1.0, sampled, question, words, {})
+    _, off, how, whole = question.classical
+    estimate = question.worst(off)
+    self_term = assessment.number
+    told = (
+        f"a classical spin feels the field that it made itself, here {self_term:.2g} times the "
+        "others' and the external one"
+    )
+    if not math.isfinite(estimate):
+        words = (
+            "correlations become too strong for an estimate of its error, which may still be "
+            f"small; {told}"
+        )
+    else:
+        words = f"the fields of classical spins on themselves move {_deviation(off, question)} ({how}); {told}"
+    if not whole and estimate <= _SHARE * target:
+        estimate = math.inf
+        words = f"it may hold, but the times are too long to tell; {words}"
+    numbers = {"self_term": self_term, "spins_off": off.spins, "photons_off": off.photons}
+    clean = replace(assessment, verdict=min(assessment.verdict, Verdict.DOUBTFUL))
+    if assessment.reason.startswith("it would need"):
+        clean = assessment
+    most, sampled = _SHARE * target, (1 - _SHARE) * target
+    return _graded(method, clean, estimate, most, sampled, question, words, numbers, whole)
+
+
+def _rate_equation(question: Question) -> Opinion:
+    return _of_flips(RateEquation(), question, _MARGIN, 0.0)
+
+
+def _kinetic_monte_carlo(question: Question) -> Opinion:
+    target = question.target
+    method = KineticMonteCarlo(trajectories=_trajectories(target, 1 - _SHARE))
+    return _of_flips(method, question, _SHARE, (1 - _SHARE) * target)
+
+
+def _of_flips(
+    method: RateEquation | KineticMonteCarlo, question: Question, share: float, sampled: float
+) -> Opinion:
+    if (why := _admitted(method, question)) is not None:
+        return _refused(method, why, math.nan, "see reason")
+    found = question.flips
+    numbers = {
+        "field_times_coherence_time": found.drive,
+        "two_flip_decay_over_rate": found.ratio,
+        "spins_with_a_twin": float(found.protected),
+        "slip": found.slip,
+        "start": found.start,
+        "pairs": found.pairs,
+        "lag": found.lag,
+        "photons_off": found.photons,
+    }
+    if found.protected:
+        reason = (
+            f"{found.protected} of {question.model.spins} spins have the couplings of another up "
+            "to a common sign: flipping both keeps a coherence that never decays"
+        )
+        return Opinion(
+            method,
+            Verdict.INVALID,
+            reason,
+            0.0,
+            "decay of two-flip coherence over rate",
+            None,
+            *_cost_of_flips(method, question),
+            True,
+            numbers,
+        )
+    seconds, memory = _cost_of_flips(method, question)
+    assessment = Assessment(Verdict.VALID, "", 0.0, seconds, memory, _remarks(question))
+    if seconds > LONGEST:
+        assessment = replace(
+            assessment, verdict=Verdict.INVALID, reason=f"it would take {seconds:.1g} s"
+        )
+    estimate = question.worst(Off(found.spins, found.photons))
+    parts = {
+        "field against dephasing": found.slip,
+        "components across the coupling axis at the start": found.start,
+        "coherence two flips apart": found.pairs,
+        "modes that follow flips late": found.lag,
+    }
+    leading = max(parts, key=lambda name: parts[name])
+    words = (
+        f"spins deviate by {found.spins:.2g}, most of it by {leading} ({parts[leading]:.2g})"
+        + (f", photons by {found.photons:.2g} of max(1, photons)" if question.photons else "")
+        + f"; field times coherence time is up to {found.drive:.2g}, coherence two flips apart "
+        f"decays {found.ratio:.2g} times as fast as spins flip"
+    )
+    if found.looked < question.model.spins and found.looked:
+        words += f" (rates of {found.looked} spins were looked at)"
+    return _graded(
+        method, assessment, estimate, share * question.target, sampled, question, words, numbers
+    )
+
+
+def _cost_of_flips(
+    method: RateEquation | KineticMonteCarlo, question: Question
+) -> tuple[float, float]:
+    """Seconds and bytes."""
+    if question.model.spins <= _FEW:
+        made = method.assess(question.problem, question.times)
+        return made.seconds, made.memory
+    assert isinstance(method, KineticMonteCarlo)
+    spins, most = question.model.spins, method.extent(question.state).most
+    events = most * (question.flips.exit * question.span + len(question.times))
+    return 1e-7 * events * math.sqrt(spins), 64.0 * spins * 20 + 1e8
+
+
+def _remarks(question: Question) -> tuple[str, ...]:
+    """What the rates hide."""
+    model = question.model
+    coupled = model.couplings.any(axis=0) & (model.damping > 0)
+    narrow = coupled & (np.abs(model.frequencies) > model.damping)
+    if not narrow.any() or not question.driven:
+        return ()
+    weight = 2 * (model.loss + model.gain) / (model.frequencies**2 + model.damping**2 / 4)
+    slow = ((model.couplings[:, narrow] ** 2) @ weight[narrow]).min()
+    if slow >= np.abs(model.frequencies[narrow]).min():
+        return ()
+    return (
+        f"sidebands of {int(narrow.sum())} modes are resolved: rates peak where the energy of a "
+        "flip is a multiple of the frequency, and change much with parameters",
+    )
+
+
+def _lindblad(question: Question) -> Opinion:
+    tolerance = float(np.clip(question.target / 50, 1e-9, 1e-2))
+    method = Lindblad(tolerance=tolerance)
+    if question.states > _DIGITS:
+        reason = f"it would have to hold 10^{question.states:.0f} states of spins, after reductions"
+        return _refused(method, reason, question.states, "digits of the number of states")
+    if (why := _admitted(method, question)) is not None:
+        return _refused(method, why, math.nan, "see reason")
+    return _exact(method, question, 10 * tolerance, "unknowns")
+
+
+def _quantum_jumps(question: Question) -> Opinion:
+    from opendicke.interop.quantum_modes import QuantumModes
+    from opendicke.methods.exact_plans import is_pure
+    from opendicke.model.collective import SpinSpace
+
+    target = question.target
+    tolerance = float(np.clip(target / 50, 1e-9, 1e-2))
+    method = QuantumJumps(trajectories=_trajectories(target, _MARGIN), tolerance=tolerance)
+    if question.states > _DIGITS:
+        reason = f"it would have to hold 10^{question.states:.0f} states of spins, after reductions"
+        return _refused(method, reason, question.states, "digits of the number of states")
+    if (why := _admitted(method, question)) is not None:
+        return _refused(method, why, math.nan, "see reason")
+    problem = question.problem
+    error = target
+    if is_pure(SpinSpace.of(problem), QuantumModes.of(problem)):
+        error = 10 * tolerance  # one trajectory is the answer
+    return _exact(method, question, error, "states")
+
+
+def _exact(method: Lindblad | QuantumJumps, question: Question, error: float, name: str) -> Opinion:
+    found = method.assess(question.problem, question.times)
+    common = found.seconds, found.memory, True, None, ()
+    if found.verdict is not Verdict.VALID or not found.seconds <= LONGEST:
+        reason = f"it would take about {found.seconds:.1g} s, with {found.number:.2g} {name}"
+        return Opinion(method, Verdict.INVALID, reason, found.number, name, None, *common)
+    return Opinion(method, Verdict.VALID, found.reason, found.number, name, error, *common)

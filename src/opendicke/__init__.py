@@ -153,6 +153,7 @@ if TYPE_CHECKING:
     from opendicke.physics.windows import kept_patterns as kept_patterns
     from opendicke.physics.windows import retrieval_growth as retrieval_growth
     from opendicke.results.comparison import comparison_table as comparison_table
+    from opendicke.results.comparison_stored import compare_results as compare_results
     from opendicke.results.store import load as load
     from opendicke.results.store import save as save
     from opendicke.solving import assess as assess
@@ -232,6 +233,7 @@ _HOME = {
     "coherence_rates": "physics.coherence_times",
     "coherence_times": "physics.coherence_times",
     "compare": "comparing",
+    "compare_results": "results.comparison_stored",
     "comparison_table": "results.comparison",
     "configuration_index": "model.configurations",
     "configuration_rates": "physics.configuration_rates",

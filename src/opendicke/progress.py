@@ -31,6 +31,20 @@ def told_to(listener: Callable[[float, str], None]) -> Iterator[None]:
         _listener.reset(token)
 
 
+def console(**settings: Any) -> Any:
+    """A terminal on standard error whose styles are readable on white and on black.
+
+    Rich turns colours off where `NO_COLOR` is set, and everything where `TERM` is dumb.
+    """
+    from rich.console import Console
+    from rich.theme import Theme
+
+    plain = ("elapsed", "remaining", "percentage", "description", "data.speed")
+    styles = {f"progress.{name}": "none" for name in plain}
+    bars = {"bar.complete": "blue", "bar.finished": "blue", "bar.pulse": "blue"}
+    return Console(**{"stderr": True, "theme": Theme(styles | bars)} | settings)
+
+
 class Bar:
     """Context manager; call it with the fraction done and a short text.
 
@@ -56,7 +70,6 @@ class Bar:
             self._plain(fraction, text, elapsed)
             return
         if self._bar is None:
-            from rich.console import Console
             from rich.progress import (
                 BarColumn,
                 Progress,
@@ -78,8 +91,8 @@ class Bar:
                 TimeElapsedColumn(table_column=fixed(7)),
                 TextColumn("left:", table_column=fixed(5)),
                 TimeRemainingColumn(table_column=fixed(7)),
-                TextColumn("[dim]{task.fields[text]}", table_column=fixed(1)),
-                console=Console(stderr=True),
+                TextColumn("{task.fields[text]}", table_column=fixed(1)),
+                console=console(),
                 transient=True,
                 speed_estimate_period=300.0,  # parts may take minutes each
             )
@@ -174,7 +187,6 @@ class Tally:
 
     def _drawn(self, reached: float, text: str, left: str) -> None:
         if self._bar is None:
-            from rich.console import Console
             from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
             self._bar = Progress(
@@ -182,8 +194,8 @@ class Tally:
                 BarColumn(),
                 TaskProgressColumn(),
                 TextColumn("left: {task.fields[left]}"),
-                TextColumn("[dim]{task.fields[text]}"),
-                console=Console(stderr=True),
+                TextColumn("{task.fields[text]}"),
+                console=console(),
                 transient=True,
             )
             self._bar.start()

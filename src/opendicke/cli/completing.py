@@ -15,6 +15,8 @@ METHODS = (
     "quantum-jumps",
 )
 """Names of methods in experiment files, known without loading any of them."""
+SCALES = ("smoke", "paper", "beyond")
+"""Of every paper."""
 SHELLS = ("bash", "zsh", "fish", "powershell")
 VARIABLE = "_OPENDICKE_COMPLETE"
 """The environment variable through which a shell asks."""
@@ -57,16 +59,9 @@ def names_of_figures(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-def names_of_scales(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names of the scales of the paper that stands before."""
-    from opendicke.errors import InputError
-    from opendicke.papers import find_paper
-
-    try:
-        scales = find_paper(str(ctx.params.get("name"))).scales
-    except InputError:
-        return []
-    return [name for name in scales if name.startswith(incomplete)]
+def names_of_scales(incomplete: str) -> list[str]:
+    """Names of the scales of papers."""
+    return [name for name in SCALES if name.startswith(incomplete)]
 
 
 def names_of_shells(incomplete: str) -> list[str]:

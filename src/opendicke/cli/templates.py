@@ -70,9 +70,10 @@ field_axis = "{field_axis}"        # another one of them
 [state]
 {state}
 # Other spins: spins = "+x" (all along x; also "-x", "+y", …), pattern = 0 (along that pattern)
-# with flipped = 0.1 (a tenth of the spins reversed), bloch = [0.6, 0.0, 0.8] (of every spin),
-# configuration = [1, -1, …]. Other bosons: bosons = "vacuum", bosons = "stationary" (they have
-# followed the spins), displacement = 0.5 or occupation = 0.1 (numbers, or lists, one per mode).
+# with flipped = 0.1 (a tenth of the spins reversed), bloch = [0.6, 0.0, 0.8] (of every spin) or
+# one sign for each, configuration = [1, -1, …]. Other bosons: bosons = "vacuum", or bosons =
+# "stationary" (they have followed the spins), or besides the vacuum
+# a displacement = 0.5 and an occupation = 0.1 (numbers, or lists with one for each mode).
 
 [times]
 {times}
@@ -250,7 +251,8 @@ points = 41             # equally spaced, both ends included
         """\
 # tolerance = 1e-6      # change of any observable by more Fock states
 # way = "auto"          # the cheapest of "fock", "displaced", "hierarchy"
-# cutoff = 8            # so many Fock states of each mode; left out, found""",
+# cutoff = 8            # with another way than "auto": so many Fock states of each mode, or the
+#                         depth of the hierarchy; left out, found""",
         '"model.couplings.strength" = [0.25, 0.5]',
     ),
     "quantum-jumps": Template(

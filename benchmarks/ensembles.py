@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-import statistics
 import tempfile
 import time
 import warnings
@@ -20,6 +19,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
+from table import Finding, Row, duration
+from timing import pair_of, size
 
 import opendicke as od
 from opendicke.experiment.plan import Plan
@@ -29,10 +30,11 @@ from opendicke.measure.raw import Raw, Status
 from opendicke.methods.base import AbstractMethod, Assessment, Verdict
 from opendicke.results.ensemble_store import EnsembleStore
 
-CELLS = 10_000
-MANY = 100_000
-REPEATS = 3
-WORK = 24
+CELLS = size(10_000, 20)
+MANY = size(100_000, 2000)
+REPEATS = size(3, 1)
+WORK = size(24, 2)
+BUSY = size(1.0, 0.1)
 """Cells of a second for each worker: starting and ending count little beside them."""
 
 
@@ -97,7 +99,7 @@ def experiment(realizations: int, method: AbstractMethod, times: int = 101) -> o
     )
 
 
-def overhead(folder: Path) -> Iterator[str]:
+def overhead(folder: Path) -> Iterator[Row]:
     """Milliseconds of a cell, and the size on disk, against one file for each cell."""
     given = experiment(CELLS, AtOnce())
     cell = np.zeros((6, 101)) + np.random.default_rng(0).normal(size=(6, 101))
@@ -113,16 +115,15 @@ def overhead(folder: Path) -> Iterator[str]:
         od.run(given, folder / "a.zarr")
         ours.append(time.perf_counter() - start)
         shutil.rmtree(folder / "a.zarr")
-    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
-    each = statistics.median(ours) / CELLS * 1e3
-    yield (
-        f"| {CELLS:,} cells of 6 × 101 numbers: everything but the solution, {each:.2g} ms a cell "
-        f"| `np.save`: {statistics.median(theirs):.3g} s | run: {statistics.median(ours):.3g} s "
-        f"| {statistics.median(ratios):.2g} ({min(ratios):.2g}–{max(ratios):.2g}) of its time |"
+    pair = pair_of(list(zip(ours, theirs, strict=True)))
+    what = (
+        f"{CELLS:,} cells of 6 × 101 numbers: everything but the solution, "
+        f"{duration(pair.ours / CELLS)} a cell"
     )
+    yield Row(what, "run", "np.save of one file for each cell", pair)
 
 
-def opening(folder: Path) -> Iterator[str]:
+def opening(folder: Path) -> Iterator[Row]:
     """Status of a large store."""
     plan = Plan.of(experiment(MANY, AtOnce(), 2))
     with EnsembleStore.create(
@@ -144,21 +145,20 @@ def opening(folder: Path) -> Iterator[str]:
             assert (store.status() == 1).all()
         writer.append(time.perf_counter() - start)
     files = sum(1 for path in (folder / "many.zarr").rglob("*") if path.is_file())
-    yield (
-        f"| status of {MANY:,} cells ({files:,} files) | xarray: {statistics.median(plain):.2g} s "
-        f"| to go on writing: {statistics.median(writer):.2g} s | |"
-    )
+    what = f"status of {MANY:,} cells ({files:,} files)"
+    pair = pair_of(list(zip(writer, plain, strict=True)))
+    yield Row(what, "open to go on writing", "open_zarr", pair, "xarray")
 
 
-def dask(folder: Path) -> Iterator[str]:
+def dask(folder: Path) -> Iterator[Row | Finding]:
     """Cells of a second: one and two workers of one thread each, and this process."""
     import logging
 
     from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    given = experiment(2 * WORK, Idle(1.0))
-    single = experiment(WORK, Idle(1.0))
+    given = experiment(2 * WORK, Idle(BUSY))
+    single = experiment(WORK, Idle(BUSY))
     times: dict[str, list[float]] = {"here": [], "one": [], "two": [], "plain": []}
     for repeat in range(REPEATS):
         start = time.perf_counter()
@@ -178,33 +178,24 @@ def dask(folder: Path) -> Iterator[str]:
                 times[name].append((time.perf_counter() - start) / asked.realizations)
                 if workers == 2:
                     start = time.perf_counter()
-                    client.gather(client.map(_busy, [1.0] * 2 * WORK, pure=False))
+                    client.gather(client.map(_busy, [BUSY] * 2 * WORK, pure=False))
                     times["plain"].append((time.perf_counter() - start) / (2 * WORK))
-    here, one, two = (statistics.median(times[name]) for name in ("here", "one", "two"))
-    gains = [a / b for a, b in zip(times["one"], times["two"], strict=True)]
-    yield (
-        f"| cells of 1 s: Dask, two workers against one | one: {one:.4g} s a cell "
-        f"| two: {two:.4g} s | {statistics.median(gains):.3g} ({min(gains):.3g}–{max(gains):.3g}) |"
-    )
-    plain = [a / b for a, b in zip(times["two"], times["plain"], strict=True)]
-    yield (
-        f"| the same against tasks of Dask that do nothing else, two workers "
-        f"| tasks: {statistics.median(times['plain']):.4g} s | cells: {two:.4g} s "
-        f"| {statistics.median(plain):.3g} ({min(plain):.3g}–{max(plain):.3g}) of their time |"
-    )
-    losses = [a / b for a, b in zip(times["one"], times["here"], strict=True)]
-    yield (
-        f"| cells of 1 s: one Dask worker against this process | this process: {here:.4g} s a cell "
-        f"| Dask: {one:.4g} s | {statistics.median(losses):.4g} of its time |"
-    )
+    pair = pair_of(list(zip(times["two"], times["plain"], strict=True)))
+    what = f"cells of {BUSY:g} s, two workers; time of a cell"
+    yield Row(what, "cells by Dask", "tasks of Dask that do nothing else", pair, "distributed")
+    pair = pair_of(list(zip(times["one"], times["here"], strict=True)))
+    what = f"cells of {BUSY:g} s, one worker; time of a cell"
+    yield Row(what, "cells by Dask", "cells in this process", pair)
+    gains = pair_of(list(zip(times["two"], times["one"], strict=True)))
+    yield Row(f"cells of {BUSY:g} s; time of a cell", "two workers", "one worker", gains)
 
 
 def _warm() -> None:
     import opendicke.experiment.solving_cells  # noqa: F401
 
 
-def rows() -> Iterator[str]:
-    """Rows of the table."""
+def rows() -> Iterator[Row | Finding]:
+    """Lines of the tables."""
     os.environ.setdefault("DASK_DISTRIBUTED__LOGGING__DISTRIBUTED", "error")
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as name:
         warnings.simplefilter("ignore")
@@ -212,8 +203,3 @@ def rows() -> Iterator[str]:
         yield from overhead(folder)
         yield from opening(folder)
         yield from dask(folder)
-
-
-if __name__ == "__main__":
-    for row in rows():
-        print(row, flush=True)

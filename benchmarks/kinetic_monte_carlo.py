@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from table import Finding, Row
+from timing import pair_of, size
 
 from opendicke.methods.chains import ChainBlock, Chains
 from opendicke.physics.rate_table import FlipRates, tabulate
 
-CHAINS = 16
+CHAINS = size(16, 2)
 LARGEST = 9.0
 """g₀ = .9 at 100 spins, 9/√N in general (fiorelli2020 Fig. 2)."""
-POINTS = 2048
+POINTS = size(2048, 128)
 FIELD, FREQUENCY, GAIN = 0.1, 1.0, 1.0
 
 
@@ -126,46 +128,40 @@ class Race:
         return 1e9 * taken / made
 
 
-def speed(spins: int, ratio: float, slices: int = 21) -> str:
+def speed(spins: int, ratio: float, slices: int = 21) -> Row:
     """Events per second and core against the peer, from the start and later."""
     race = Race(spins, ratio)
     state = race.state()
-    each = max(1, int(2e6 / spins / CHAINS))
+    each = max(1, int(size(2e6, 2e3) / spins / CHAINS))
     started = race.peer(each) / race.ours(state, CHAINS * spins)
-    race.ours(state, CHAINS * 2000)
-    pairs = [(race.peer(each), race.ours(state, CHAINS * 500)) for _ in range(slices)]
-    quotients = sorted(a / b for a, b in pairs)
-    first, second = (statistics.median(column) for column in zip(*pairs, strict=True))
-    return (
-        f"| {spins:,} spins, η = {ratio:g}, {CHAINS} chains, one core: time of an event "
-        f"(over the first {CHAINS * spins:,}: ratio {started:.3g}) | n-fold way: {first:.4g} ns "
-        f"| chains: {second:.4g} ns "
-        f"| {statistics.median(quotients):.3g} ({quotients[0]:.3g}–{quotients[-1]:.3g}) |"
+    race.ours(state, CHAINS * size(2000, 50))
+    slices = size(slices, 1)
+    pairs = [(race.ours(state, CHAINS * 500), race.peer(each)) for _ in range(slices)]
+    what = (
+        f"{spins:,} spins, η = {ratio:g}, {CHAINS} chains: one event "
+        f"(over the first {CHAINS * spins:,}: ratio {started:.3g})"
     )
+    pair = pair_of([(1e-9 * ours, 1e-9 * peer) for ours, peer in pairs])
+    return Row(what, "chains", "plain n-fold way, compiled", pair, "numba", clock="CPU")
 
 
-def growth() -> Iterator[str]:
+def growth() -> Iterator[Finding]:
     """Time of an event from 100 to 100,000 spins, and its exponent."""
     for ratio in (10.0, 0.1):
         times = {}
-        for spins in (10**2, 10**3, 10**4, 10**5):
+        for spins in size((10**2, 10**3, 10**4, 10**5), (20, 40)):
             race = Race(spins, ratio)
             state = race.state()
-            race.ours(state, CHAINS * 2000)
+            race.ours(state, CHAINS * size(2000, 50))
             times[spins] = statistics.median(race.ours(state, CHAINS * 500) for _ in range(7))
         fit = np.polyfit(np.log(list(times)), np.log(list(times.values())), 1)[0]
         listed = ", ".join(f"{spins:,}: {value:.3g} ns" for spins, value in times.items())
-        yield f"| time of an event by spins, η = {ratio:g} | {listed} | | N^{fit:.2f} |"
+        yield Finding(f"time of an event by spins, η = {ratio:g}", f"{listed}: N^{fit:.2f}")
 
 
-def rows() -> Iterator[str]:
-    """Lines of the table."""
-    for spins in (100, 10**4):
+def rows() -> Iterator[Row | Finding]:
+    """Lines of the tables."""
+    for spins in size((100, 10**4), (20,)):
         for ratio in (10.0, 0.1):
             yield speed(spins, ratio)
     yield from growth()
-
-
-if __name__ == "__main__":
-    for line in rows():
-        print(line, flush=True)

@@ -7,7 +7,6 @@ threads gain.
 from __future__ import annotations
 
 import statistics
-import time
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -15,16 +14,18 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import expm_multiply
-from timing import Pair, Task
+from table import Finding, Row
+from timing import Pair, cpu, pair_of, paired, seconds, size
 
 from opendicke.methods.generator import Generator
 from opendicke.methods.propagation import expectations, propagate
 from opendicke.methods.steady import stationary
 from opendicke.physics.rate_table import tabulate
 
-SPINS = 20
-TIMES = np.linspace(0, 100, 51)
+SPINS, END = size((20, 100), (6, 2))
+TIMES = np.linspace(0, END, 51)
 TOLERANCE = 1e-8
+SCIPY = ("scipy", None, None, "CPU")
 
 
 def generator_of(spins: int, eta: float, seed: int = 0) -> Generator:
@@ -58,19 +59,12 @@ def sparse(generator: Generator) -> Any:
     return csr_array((values.ravel(), columns.ravel(), pointers), shape=(size, size))
 
 
-def seconds(task: Task) -> float:
-    """Processor time of one call."""
-    start = time.process_time()
-    task()
-    return time.process_time() - start
+def once(ours: float, peer: float) -> Pair:
+    """One measurement of the peer."""
+    return pair_of([(ours, peer)])
 
 
-def single(first: float, second: float) -> Pair:
-    """One measurement of each."""
-    return Pair(first, second, first / second, first / second, first / second)
-
-
-def evolution(generator: Generator) -> Iterator[str]:
+def evolution(generator: Generator) -> Iterator[Row]:
     """To t = 100 at 51 times, hot; the same for expectation values alone."""
     start, matrix = down(SPINS), sparse(generator)
     states: list[Any] = []
@@ -80,38 +74,44 @@ def evolution(generator: Generator) -> Iterator[str]:
         states.clear()
         propagate(generator, start, TIMES, TOLERANCE, lambda k, p: states.append(p[thinned].copy()))
 
+    repeats = size(3, 1)
     propagate(generator, start, TIMES[:2], TOLERANCE, lambda k, p: None)
-    ours = statistics.median(seconds(run) for _ in range(3))
-    begun = time.process_time()
-    theirs = expm_multiply(
-        matrix, start, start=0, stop=100, num=51, endpoint=True, traceA=matrix.trace()
+    ours = statistics.median(seconds(run, cpu) for _ in range(repeats))
+    trace = matrix.trace()
+    kept: list[Any] = []
+    peer = "expm_multiply of the CSR matrix"
+    whole = seconds(
+        lambda: kept.append(
+            expm_multiply(matrix, start, start=0, stop=END, num=51, endpoint=True, traceA=trace)
+        ),
+        cpu,
     )
-    other = time.process_time() - begun
-    assert np.abs(np.array(states) - theirs[:, thinned]).max() < TOLERANCE
-    del theirs
-    name = f"2^{SPINS} configurations, η = 10, 51 times to t = 100"
-    yield single(other, ours).row(name, "CSR and expm_multiply", "propagate")
+    error = float(np.abs(np.array(states) - kept.pop()[:, thinned]).max())
+    assert error < TOLERANCE
+    what = f"2^{SPINS} configurations, η = 10, 51 times to t = {END}"
+    yield Row(f"{what}; they differ by {error:.0e}", "propagate", peer, once(ours, whole), *SCIPY)
     sums = np.zeros(len(start))
     sums[::3] = 1.0
     values = seconds(
-        lambda: expectations(generator, start, TIMES, TOLERANCE, lambda p: np.array([sums @ p]))
+        lambda: expectations(generator, start, TIMES, TOLERANCE, lambda p: np.array([sums @ p])),
+        cpu,
     )
-    yield single(other, values).row(name + ", one mean", "CSR and expm_multiply", "expectations")
-    end = TIMES[-1:]
+    yield Row(f"{what}, one mean", "expectations", peer, once(values, whole), *SCIPY)
+    last = TIMES[-1:]
     ours = statistics.median(
-        seconds(lambda: propagate(generator, start, end, TOLERANCE, lambda k, p: None))
-        for _ in range(3)
+        seconds(lambda: propagate(generator, start, last, TOLERANCE, lambda k, p: None), cpu)
+        for _ in range(repeats)
     )
-    other = seconds(lambda: expm_multiply(100 * matrix, start, traceA=100 * matrix.trace()))
-    name = f"2^{SPINS} configurations, η = 10, to t = 100 alone"
-    yield single(other, ours).row(name, "CSR and expm_multiply", "propagate")
+    other = seconds(lambda: expm_multiply(END * matrix, start, traceA=END * trace), cpu)
+    what = f"2^{SPINS} configurations, η = 10, to t = {END} alone"
+    yield Row(what, "propagate", peer, once(ours, other), *SCIPY)
     out = np.empty_like(start)
-    theirs_once = statistics.median(seconds(lambda: matrix @ start) for _ in range(5))
-    ours_once = statistics.median(seconds(lambda: generator.apply(start, out)) for _ in range(5))
-    yield single(theirs_once, ours_once).row("one product", "CSR", "generator")
+    products = paired(lambda: generator.apply(start, out), lambda: matrix @ start, 5, cpu)
+    what = f"2^{SPINS} configurations, one product of generator and vector"
+    yield Row(what, "generator", "CSR matrix", products, *SCIPY)
 
 
-def memory(generator: Generator) -> str:
+def memory(generator: Generator) -> Finding:
     """Largest memory in use while propagating, in probability vectors beyond the rates."""
     start = down(SPINS)
     tracemalloc.start()
@@ -119,47 +119,47 @@ def memory(generator: Generator) -> str:
     vectors = tracemalloc.get_traced_memory()[1] / start.nbytes
     tracemalloc.stop()
     # The initial state and the exit rates (half a vector) were there before.
-    return f"| memory beyond the rates | {vectors + 1.5:.2f} vectors | | |"
+    return Finding(
+        f"2^{SPINS} configurations: largest memory while propagating, beyond the rates",
+        f"{vectors + 1.5:.2f} vectors of probabilities",
+    )
 
 
-def steady_state() -> str:
+def steady_state() -> Row:
     """Stationary state, cold, in products of the same generator."""
     generator = generator_of(SPINS, 0.1)
+    repeats = size(3, 1)
     x = np.random.default_rng(0).random((2, generator.half))
     out = np.empty_like(x)
     found = stationary(generator, 1e-10)
     assert found.converged
-    whole = statistics.median(seconds(lambda: stationary(generator, 1e-10)) for _ in range(3))
-    once = statistics.median(seconds(lambda: generator.multiply(x, out)) for _ in range(20))
-    return single(whole, once).row(
-        f"2^{SPINS} configurations, η = 0.1: stationary, residual {found.residual:.0e}",
-        "stationary",
-        "one product",
+    whole = statistics.median(
+        seconds(lambda: stationary(generator, 1e-10), cpu) for _ in range(repeats)
     )
+    product = statistics.median(
+        seconds(lambda: generator.multiply(x, out), cpu) for _ in range(size(20, 1))
+    )
+    what = f"2^{SPINS} configurations, η = 0.1: stationary, residual {found.residual:.0e}"
+    return Row(what, "stationary", "one product", once(whole, product), clock="CPU")
 
 
-def growth() -> Iterator[str]:
+def growth() -> Iterator[Finding]:
     """Products needed at 16 times the time: 4 by the root, 16 by stepping."""
-    generator, start = generator_of(16, 0.1), down(16)
-    last = 0
-    for end in (100.0, 1600.0, 25600.0):
+    spins = size(16, 6)
+    generator, start = generator_of(spins, 0.1), down(spins)
+    counts = []
+    ends = size((100.0, 1600.0, 25600.0), (1.0, 16.0))
+    for end in ends:
         ended = propagate(generator, start, np.array([end]), TOLERANCE, lambda k, p: None)
-        ratio = f"{ended.products / last:.3g}" if last else ""
-        what = f"2^16 configurations, η = 0.1, t = {end:g}"
-        yield f"| {what} | {ended.products} products | | {ratio} |"
-        last = ended.products
+        counts.append(f"{ended.products} to t = {end:g}")
+    yield Finding(f"2^{spins} configurations, η = 0.1: products needed", ", ".join(counts))
 
 
-def rows() -> Iterator[str]:
-    """Lines of the table."""
+def rows() -> Iterator[Row | Finding]:
+    """Lines of the tables."""
     generator = generator_of(SPINS, 10.0)
     yield from evolution(generator)
     yield memory(generator)
     del generator
     yield steady_state()
     yield from growth()
-
-
-if __name__ == "__main__":
-    for row in rows():
-        print(row, flush=True)

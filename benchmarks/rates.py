@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from math import exp
@@ -13,12 +12,14 @@ import numpy as np
 from numba import cfunc, njit, types
 from scipy import LowLevelCallable
 from scipy.integrate import IntegrationWarning, quad
+from table import Finding, Row, duration
+from timing import pair_of, seconds, size, wall
 
 import opendicke.physics.flip_rates as rates
 
-ROWS, ENERGIES = 1000, 4096
-SAMPLED = {"interpreted": 12, "compiled": 120}
-REPEATS = 5
+ROWS, ENERGIES = size((1000, 4096), (3, 16))
+SAMPLED = size({"interpreted": 12, "compiled": 120}, {"interpreted": 1, "compiled": 2})
+REPEATS = size(5, 1)
 
 Integrand = Callable[[float, tuple[float, ...]], float]
 
@@ -94,7 +95,7 @@ def _case(damping: float, occupation: float, strength: float) -> tuple[str, Any,
     )
 
 
-def compare(damping: float, occupation: float, strength: float) -> Iterator[str]:
+def compare(damping: float, occupation: float, strength: float) -> Iterator[Row]:
     """Rows of the table for one mode."""
     what, (couplings, mode), energies = _case(damping, occupation, strength)
     rates.flip_rates(couplings[:3], *mode, 1.0, energies[:3])
@@ -103,67 +104,58 @@ def compare(damping: float, occupation: float, strength: float) -> Iterator[str]
     peers: dict[str, list[float]] = {kind: [] for kind in SAMPLED}
     error = 0.0
     for _ in range(REPEATS):
-        start = time.perf_counter()
+        start = wall()
         made = rates.flip_rates(couplings, *mode, 1.0, energies)
-        ours.append(time.perf_counter() - start)
+        ours.append(wall() - start)
         for kind, count in SAMPLED.items():
-            seconds = 0.0
+            spent = 0.0
             for _ in range(count):
                 row, column = rng.integers(ROWS), rng.integers(ENERGIES)
                 spectrum = rates.Spectrum(couplings[row], *mode)
                 rate = float(made[row, column])
                 allowed = max(1e-8 * rate, 1e-14 * spectrum.peak)
                 end = spectrum.bath.end(38.0)
-                start = time.perf_counter()
+                start = wall()
                 value = _quad(kind, spectrum, float(energies[row, column]), allowed, end)
-                seconds += time.perf_counter() - start
+                spent += wall() - start
                 error = max(error, abs(value - rate) / allowed)
-            peers[kind].append(seconds / count * ROWS * ENERGIES)
-    for kind in SAMPLED:
-        ratios = [peer / our for peer, our in zip(peers[kind], ours, strict=True)]
-        yield (
-            f"| {ROWS:,} rows × {ENERGIES:,} energies, {what}; quad of {SAMPLED[kind]} rates, "
-            f"largest difference {error:.1e} of the allowed error "
-            f"| quad, {kind}: {statistics.median(peers[kind]):.3g} s "
-            f"| flip_rates: {statistics.median(ours):.3g} s "
-            f"| {statistics.median(ratios):.3g} ({min(ratios):.3g}–{max(ratios):.3g}) |"
-        )
+            peers[kind].append(spent / count * ROWS * ENERGIES)
+    what = (
+        f"{ROWS:,} rows × {ENERGIES:,} energies, {what}; largest difference {error:.1e} of the "
+        "allowed error"
+    )
+    for kind, count in SAMPLED.items():
+        pair = pair_of(list(zip(ours, peers[kind], strict=True)))
+        yield Row(what, "flip_rates", f"quad, {kind}, {count} rates scaled up", pair, "scipy")
 
 
-def each_row() -> str:
+def each_row() -> Finding:
     """Time of one row with 4,096 energies over the domain."""
-    seconds: dict[tuple[float, float, float], float] = {}
-    for damping in (1e-3, 1e-2, 0.1, 1.0, 10.0, 1e3):
-        for coupling in (1e-3, 0.03, 0.3, 1.0, 3.0, 10.0):
-            for occupation in (0.0, 1.0, 30.0, 1e3):
+    spent: dict[tuple[float, float, float], float] = {}
+    for damping in size((1e-3, 1e-2, 0.1, 1.0, 10.0, 1e3), (1.0, 10.0)):
+        for coupling in size((1e-3, 0.03, 0.3, 1.0, 3.0, 10.0), (0.3,)):
+            for occupation in size((0.0, 1.0, 30.0, 1e3), (1.0,)):
                 row = ([coupling], 1.0, damping * (1 + occupation), damping * occupation)
                 bath = rates.Spectrum(*row).bath
                 energies = np.linspace(-4, 4, ENERGIES) * bath.spread - bath.shift
-                times = []
-                for _ in range(3):
-                    start = time.perf_counter()
-                    rates.Spectrum(*row).at(energies)
-                    times.append(time.perf_counter() - start)
-                seconds[damping, coupling, occupation] = statistics.median(times)
-    worst = max(seconds, key=lambda case: seconds[case])
-    return (
-        f"| one row of {ENERGIES:,} energies, η from 1e-3 to 1e3, g/ω from 1e-3 to 10, n̄ from 0 "
-        f"to 1,000 ({len(seconds)} cases) "
-        f"| longest: {1e3 * seconds[worst]:.3g} ms (η = {worst[0]:g}, g = {worst[1]:g}, "
-        f"n̄ = {worst[2]:g}) | median: {1e3 * statistics.median(seconds.values()):.3g} ms "
-        f"| {seconds[worst] / statistics.median(seconds.values()):.3g} |"
+                times = [
+                    seconds(lambda r=row, e=energies: rates.Spectrum(*r).at(e))
+                    for _ in range(size(3, 1))
+                ]
+                spent[damping, coupling, occupation] = statistics.median(times)
+    worst = max(spent, key=lambda case: spent[case])
+    return Finding(
+        f"one row of {ENERGIES:,} energies, η from 1e-3 to 1e3, g/ω from 1e-3 to 10, n̄ from 0 "
+        f"to 1,000 ({len(spent)} cases)",
+        f"median {duration(statistics.median(spent.values()))}, longest {duration(spent[worst])} "
+        f"(η = {worst[0]:g}, g = {worst[1]:g}, n̄ = {worst[2]:g})",
     )
 
 
-def rows() -> Iterator[str]:
-    """Lines of the table."""
+def rows() -> Iterator[Row | Finding]:
+    """Lines of the tables."""
     # fiorelli2020 Fig. 2a, Fig. 2b, and resolved sidebands.
     yield from compare(10.0, 0.1, 3.0)
     yield from compare(0.1, 10.0, 3.0)
     yield from compare(0.1, 0.5, 0.5)
     yield each_row()
-
-
-if __name__ == "__main__":
-    for row in rows():
-        print(row, flush=True)

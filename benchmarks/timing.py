@@ -1,58 +1,69 @@
-"""Paired timing: two things in turn, several times, and the median of their ratios."""
+"""Paired timing: ours and a peer in turn, several times, and the median of their ratios.
+
+A ratio is always the peer's time over ours: above one we are faster.
+"""
 
 from __future__ import annotations
 
-import platform
+import os
 import statistics
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from typing import Any, NamedTuple
 
 Task = Callable[[], Any]
+Clock = Callable[[], float]
+
+QUICK = os.environ.get("OPENDICKE_BENCH_QUICK") == "1"
+"""Whether this is only a check that everything works, as small as it can be."""
+
+wall: Clock = time.perf_counter
+cpu: Clock = time.process_time
+"""Of all threads of this process."""
+
+
+def size(full: Any, quick: Any) -> Any:
+    """A size of a benchmark, and the one that only shows that it works."""
+    return quick if QUICK else full
 
 
 class Pair(NamedTuple):
-    """Seconds of both tasks (medians) and the ratio first/second (median, least, most)."""
+    """Seconds of both (medians), the ratio peer/ours (median, least, most), and of how many."""
 
-    first: float
-    second: float
+    ours: float
+    peer: float
     ratio: float
     least: float
     most: float
-
-    def row(self, what: str, first: str, second: str) -> str:
-        """A line of a Markdown table."""
-        return (
-            f"| {what} | {first}: {self.first:.3g} s | {second}: {self.second:.3g} s "
-            f"| {self.ratio:.3g} ({self.least:.3g}–{self.most:.3g}) |"
-        )
+    repeats: int
 
 
-def seconds(task: Task) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
+def seconds(task: Task, clock: Clock = wall) -> float:
+    """Time of one call."""
+    start = clock()
     task()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def paired(first: Task, second: Task, repeats: int = 5) -> Pair:
-    """Run both tasks in turn after a warm-up of each."""
-    first(), second()
-    times = [(seconds(first), seconds(second)) for _ in range(repeats)]
-    ratios = [a / b for a, b in times]
+def pair_of(times: list[tuple[float, float]]) -> Pair:
+    """From seconds of ours and of the peer, taken in turn."""
+    ratios = [peer / ours for ours, peer in times]
     return Pair(
-        statistics.median(a for a, _ in times),
-        statistics.median(b for _, b in times),
+        statistics.median(ours for ours, _ in times),
+        statistics.median(peer for _, peer in times),
         statistics.median(ratios),
         min(ratios),
         max(ratios),
+        len(times),
     )
 
 
-def header() -> str:
-    """What the figures were measured with."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "jax"))
-    machine = f"{platform.machine()}, Python {platform.python_version()}, {packages}"
-    table = "| what | first | second | ratio first/second (least–most) |\n|---|---|---|---|"
-    return f"Machine: {machine}\n\n{table}"
+def paired(
+    ours: Task, peer: Task, repeats: int = 5, clock: Clock = wall, warm: bool = True
+) -> Pair:
+    """Run both tasks in turn, after a warm-up of ours and, unless it is long, of the peer."""
+    ours()
+    if warm:
+        peer()
+    count = size(repeats, 1)
+    return pair_of([(seconds(ours, clock), seconds(peer, clock)) for _ in range(count)])

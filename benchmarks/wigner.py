@@ -7,7 +7,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,15 +14,17 @@ from typing import Any
 
 import numpy as np
 from scipy.integrate import solve_ivp
-from timing import Pair, Task, paired
+from table import Finding, Row, duration
+from timing import QUICK, Task, cpu, paired, seconds, size
 
 import opendicke as od
 from opendicke.methods.runtime import device_kind
 
 COST_FIGURE = Path(__file__).parent / "wigner_cost.png"
-TIMES = np.linspace(0, 10, 101)
-SPINS, MODES, SAMPLES = 50, 500, 200
+TIMES = np.linspace(0, size(10, 1), 101)
+SPINS, MODES, SAMPLES = size((50, 500, 200), (5, 10, 20))
 ALLOWED = 1e-4
+LARGE, COUNT = size(((91, 909), 1000), ((6, 8), 50))
 UP = od.ProductState.polarized("+z")
 
 
@@ -35,21 +36,6 @@ def _dicke(spins: int, modes: int, seed: int = 0) -> od.DickeModel:
 
 def _solve(model: od.DickeModel, state: Any, method: od.TruncatedWigner, *asked: str) -> Any:
     return od.solve(model, state, TIMES, method, list(asked), seed=1, validity="ignore")
-
-
-def cpu_paired(first: Task, second: Task, repeats: int = 5) -> Pair:
-    """As `paired`, in processor time of all threads."""
-    first(), second()
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        first()
-        between = time.process_time()
-        second()
-        times.append((between - start, time.process_time() - between))
-    ratios = [a / b for a, b in times]
-    medians = [statistics.median(column) for column in zip(*times, strict=True)]
-    return Pair(medians[0], medians[1], statistics.median(ratios), min(ratios), max(ratios))
 
 
 class Batched:
@@ -133,7 +119,7 @@ class Batched:
         return lambda: np.asarray(solve(start))
 
 
-def integrators() -> Iterator[str]:
+def integrators() -> Iterator[Row]:
     """A: 50 × 500, 200 trajectories, to an ensemble mean within 1e-4 of the converged one."""
     import jax
 
@@ -146,45 +132,36 @@ def integrators() -> Iterator[str]:
         "step by pilots": od.TruncatedWigner(SAMPLES, tolerance=ALLOWED),
         "step 0.05 given": od.TruncatedWigner(SAMPLES, step=0.05),
     }
-    peers: dict[str, Task] = {"batched DOP853, rtol 1e-6": lambda: batched.dop853(1e-6)}
+    what = f"{SPINS} × {MODES}, {SAMPLES} trajectories, t = {TIMES[-1]:g}"
     with jax.enable_x64(True):
-        peers["batched diffrax Tsit5, rtol 1e-6"] = batched.tsit5(1e-6)
-        for peer, task in peers.items():
-            peer_error = np.abs(task() - converged).max()
+        peers: dict[str, tuple[str, Task]] = {
+            "scipy": ("batched DOP853, rtol 1e-6", lambda: batched.dop853(1e-6)),
+            "diffrax": ("batched Tsit5, rtol 1e-6", batched.tsit5(1e-6)),
+        }
+        for package, (peer, task) in peers.items():
+            peer_error = float(np.abs(task() - converged).max())
             for chosen, method in methods.items():
-                error = np.abs(_solve(model, start, method, "sz").sz.values - converged).max()
-                pair = cpu_paired(lambda m=method: _solve(model, UP, m, "sz"), task, 5)
-                yield inverse(
-                    pair,
-                    f"{SPINS} × {MODES}, {SAMPLES} trajectories, t = 10, {chosen}; "
-                    f"errors {error:.1e} and {peer_error:.1e}; CPU time",
-                    "solve",
-                    peer,
-                )
+                made = _solve(model, start, method, "sz").sz.values
+                error = float(np.abs(made - converged).max())
+                pair = paired(lambda m=method: _solve(model, UP, m, "sz"), task, 5, cpu)
+                yield Row(what, f"solve, {chosen}", peer, pair, package, error, peer_error, "CPU")
 
 
-def inverse(pair: Pair, what: str, first: str, second: str) -> str:
-    """A row whose ratio is written as one over a number."""
-    return (
-        f"| {what} | {first}: {pair.first:.3g} s | {second}: {pair.second:.3g} s "
-        f"| 1/{1 / pair.ratio:.3g} (1/{1 / pair.least:.3g}–1/{1 / pair.most:.3g}) |"
-    )
-
-
-def products() -> str:
+def products() -> Row:
     """B: 91 × 909, 1,000 trajectories, 200 steps, against the products of a textbook step."""
-    model = _dicke(91, 909)
-    fast = od.TruncatedWigner(1000, step=0.05, order=2, precision="single")
+    (spins, modes), count = LARGE, COUNT
+    model = _dicke(spins, modes)
+    fast = od.TruncatedWigner(count, step=TIMES[-1] / 200, order=2, precision="single")
     asked = ("sx", "sz", "photons")
-    exact = _solve(model, UP, od.TruncatedWigner(1000, step=0.01), *asked)
+    exact = _solve(model, UP, od.TruncatedWigner(count, step=TIMES[-1] / 1000), *asked)
     made = _solve(model, UP, fast, *asked)
     error = max(float(np.abs(made[name] - exact[name]).max()) for name in ("sx", "sz"))
     stderr = max(float(exact[f"{name}_stderr"].max()) for name in ("sx", "sz"))
     rng = np.random.default_rng(0)
     g = np.asarray(model.couplings, np.float32)
     back = g.T.copy()
-    z = rng.normal(size=(91, 1000)).astype(np.float32)
-    a = rng.normal(size=(909, 1000)).astype(np.float32)
+    z = rng.normal(size=(spins, count)).astype(np.float32)
+    a = rng.normal(size=(modes, count)).astype(np.float32)
 
     def textbook() -> None:
         for _ in range(200):
@@ -193,65 +170,65 @@ def products() -> str:
 
     pair = paired(lambda: _solve(model, UP, fast, *asked), textbook, 9)
     what = (
-        f"91 × 909, 1,000 trajectories, 200 steps of order 2, single precision "
+        f"{spins} × {modes}, {count:,} trajectories, 200 steps of order 2, single precision "
         f"(error of mean spins {error:.1e}, standard error {stderr:.1e})"
     )
-    return pair.row(what, "whole run", "two products a step")
+    return Row(what, "whole run", "two products a step by NumPy", pair)
 
 
-def growth() -> Iterator[str]:
-    """C: time and memory for each trajectory, from 1,000 to 1,000,000 of them."""
+def growth() -> Iterator[Finding]:
+    """C: time and memory for each trajectory, from 1,000 to 1,000,000 of them.
+
+    The largest memory of a process never falls: this comes first, and by rising numbers.
+    """
     model = _dicke(20, 200)
-    each: dict[int, float] = {}
-    memory: dict[int, float] = {}
-    for count in (10**3, 10**4, 10**5, 10**6):
+    few = od.TruncatedWigner(1000, step=0.1, order=2, precision="single", block=500)
+    _solve(model, UP, few, "sz")
+    for count in size((10**3, 10**4, 10**5, 10**6), (10**3, 2 * 10**3)):
         method = od.TruncatedWigner(count, step=0.1, order=2, precision="single", block=500)
-        _solve(model, UP, od.TruncatedWigner(500, step=0.1, order=2, precision="single"), "sz")
-        times = []
-        for _ in range(3 if count < 10**5 else 1):
-            start = time.perf_counter()
-            _solve(model, UP, method, "sz")
-            times.append((time.perf_counter() - start) / count)
-        each[count] = statistics.median(times)
-        memory[count] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        yield (
-            f"| 20 × 200, {count:,} trajectories, 100 steps of order 2: microseconds for each; "
-            f"largest memory so far | {1e6 * each[count]:.3g} µs, {memory[count]:.0f} MiB "
-            f"| 1,000 trajectories: {1e6 * each[1000]:.3g} µs, {memory[1000]:.0f} MiB "
-            f"| {each[count] / each[1000]:.3g} |"
+        repeats = size(3 if count < 10**5 else 1, 1)
+        spent = statistics.median(
+            seconds(lambda m=method: _solve(model, UP, m, "sz")) for _ in range(repeats)
+        )
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        yield Finding(
+            f"20 × 200, {count:,} trajectories, 100 steps of order 2: time of one trajectory, "
+            "largest memory of the process",
+            f"{duration(spent / count)}, {memory:.0f} MiB",
         )
 
 
-def cost_by_size() -> str:
+def cost_by_size() -> Finding:
     """C: time of a step of one trajectory against N and M, fitted by what a step does."""
-    sizes = [(n, m) for n in (10, 30, 100, 300) for m in (3, 10, 30, 100, 300, 1000)]
-    rows, seconds = [], []
+    numbers = size(((10, 30, 100, 300), (3, 10, 30, 100, 300, 1000)), ((4, 8), (3, 6)))
+    sizes = [(n, m) for n in numbers[0] for m in numbers[1]]
+    rows, spent = [], []
     for spins, modes in sizes:
         model = _dicke(spins, modes, seed=2)
-        count, steps = 512, 400
+        count, steps = size((512, 400), (32, 20))
         method = od.TruncatedWigner(count, step=TIMES[-1] / steps, order=2, block=128)
         _solve(model, UP, method, "sz")
-        times = []
-        for _ in range(5):
-            start = time.process_time()
-            _solve(model, UP, method, "sz")
-            times.append(time.process_time() - start)
-        seconds.append(statistics.median(times) / (count * steps))
+        times = [
+            seconds(lambda m=model, k=method: _solve(m, UP, k, "sz"), cpu)
+            for _ in range(size(5, 1))
+        ]
+        spent.append(statistics.median(times) / (count * steps))
         rank = min(spins, modes)
         gram = spins < 1.6 * rank  # else products with the couplings, there and back
         rows.append([1.0, spins + (0 if gram else rank), spins**2 if gram else 2 * spins * rank])
-    design, measured = np.array(rows), np.array(seconds)
+    design, measured = np.array(rows), np.array(spent)
     weights = 1 / measured[:, None]
     from scipy.optimize import nnls
 
     fit, _ = nnls(design * weights, measured * weights[:, 0])
     predicted = design @ fit
-    _draw_cost(sizes, measured, predicted)
+    if not QUICK:
+        _draw_cost(sizes, measured, predicted)
     worst = float(np.abs(predicted / measured - 1).max())
-    return (
-        f"| one step of order 2 of one trajectory, {len(sizes)} sizes: CPU time = "
+    return Finding(
+        f"one step of order 2 of one trajectory, {len(sizes)} sizes: CPU time",
         f"{1e9 * fit[0]:.3g} ns + {1e9 * fit[1]:.3g} ns × (spins and modes followed) + "
-        f"{1e12 * fit[2]:.3g} ps × multiplications | measured | this model | within {worst:.0%} |"
+        f"{1e12 * fit[2]:.3g} ps × multiplications, within {worst:.0%}",
     )
 
 
@@ -271,15 +248,15 @@ def _draw_cost(sizes: list[tuple[int, int]], measured: np.ndarray, predicted: np
     plt.close(figure)
 
 
-def compilation() -> str:
+def compilation() -> Finding:
     """D: the first run of a process, without compiled programs on disk, and another draw."""
     script = (
         "import sys, time, warnings; sys.path.insert(0, sys.argv[1]); import wigner as w\n"
         "from opendicke.methods.trajectories import trajectory_program as made\n"
         "for seed in (0, 1):\n"
-        "    model = w._dicke(91, 909, seed)\n"
+        "    model = w._dicke(*w.LARGE, seed)\n"
         "    start = time.perf_counter()\n"
-        "    method = w.od.TruncatedWigner(1000, step=0.05, order=2)\n"
+        "    method = w.od.TruncatedWigner(w.COUNT, step=0.05, order=2)\n"
         "    w._solve(model, w.UP, method, 'sx', 'sz', 'photons')\n"
         "    print(time.perf_counter() - start, made.compilations, made.compile_seconds)\n"
     )
@@ -293,14 +270,15 @@ def compilation() -> str:
     )
     first, second = (list(map(float, line.split())) for line in result.stdout.splitlines())
     more = int(second[1] - first[1])
-    return (
-        f"| 91 × 909, 1,000 trajectories: first run of a process, nothing compiled before "
-        f"({first[2]:.2g} s of it compiling the trajectories) | first draw: {first[0]:.3g} s "
-        f"| second draw: {second[0]:.3g} s, {more} programs compiled | {first[0] / second[0]:.3g} |"
+    return Finding(
+        f"{LARGE[0]} × {LARGE[1]}, {COUNT:,} trajectories: first run of a process with nothing "
+        "compiled before, then another draw",
+        f"{duration(first[0])} ({duration(first[2])} of it compiling the trajectories), then "
+        f"{duration(second[0])} with {more} programs compiled",
     )
 
 
-def device() -> Iterator[str]:
+def device() -> Iterator[Row]:
     """E: on an accelerator, A and B at 10⁵ trajectories, against its own products."""
     if device_kind() == "cpu":
         return
@@ -325,26 +303,20 @@ def device() -> Iterator[str]:
                 run(g, z).block_until_ready()
 
             pair = paired(lambda m=model, k=method: _solve(m, UP, k, "sz"), floor)
-        yield pair.row(
-            f"{device_kind()}: {spins} × {modes}, 100,000 trajectories, "
-            f"200 steps of order {order}, {kind} precision",
-            "whole run",
-            "two products a step",
+        what = (
+            f"{device_kind()}: {spins} × {modes}, 100,000 trajectories, 200 steps of order "
+            f"{order}, {kind} precision"
         )
+        yield Row(what, "whole run", "two products a step", pair)
 
 
-def rows() -> Iterator[str]:
-    """Lines of the table."""
+def rows() -> Iterator[Row | Finding]:
+    """Lines of the tables."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        yield from growth()
         yield from integrators()
         yield products()
-        yield from growth()
         yield cost_by_size()
         yield compilation()
         yield from device()
-
-
-if __name__ == "__main__":
-    for row in rows():
-        print(row, flush=True)

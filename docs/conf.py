@@ -24,7 +24,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 source_suffix = {".md": "markdown"}
 default_role = "code"
-nitpicky = False
+nitpicky = True
+nitpick_ignore_regex = [("py:class", r"array|[A-Z]")]  # words of shapes, such as array (K,)
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -44,14 +45,14 @@ html_css_files = ["docs.css"]
 html_math_renderer = "mathml"
 
 # What docutils makes of accents and bars depends on a mathematical font for its looks. Accented
-# letters become one letter with a combining mark, and bars and slashes lose their wide spaces.
+# letters become one letter with a combining mark; bars, slashes and angles lose their wide spaces.
 _ACCENT = re.compile(r"\\(dot|hat|bar|tilde)(?![A-Za-z])\s*(\{[^{}]*\}|\\[A-Za-z]+|[A-Za-z])")
 _FRACTION = re.compile(r"\\([td]?frac)(\d)(\d)")
 _ACCENTED = re.compile(
     r'<mover accent="true">\s*<mi[^>]*>(.)</mi>\s*<mo stretchy="false">(.)</mo>\s*</mover>'
 )
 _COMBINING = {"˙": "\u0307", "ˆ": "\u0302", "ˉ": "\u0304", "˜": "\u0303"}
-_TIGHT = re.compile(r'<mo(?: stretchy="false")?>([|/])</mo>')
+_TIGHT = re.compile(r'<mo(?: stretchy="false")?>([|/⟨⟩])</mo>')
 
 
 def _mathml(text: str, *, block: bool) -> str:
@@ -64,6 +65,8 @@ def _mathml(text: str, *, block: bool) -> str:
     made = _ACCENTED.sub(
         lambda m: f'<mi style="font-style: italic">{m[1]}{_COMBINING.get(m[2], m[2])}</mi>', made
     )
+    if r"\left|" in text:  # bars that grow with what they hold
+        return made
     return _TIGHT.sub(r'<mo stretchy="false" lspace="0.05em" rspace="0.05em">\1</mo>', made)
 
 
@@ -85,14 +88,25 @@ _NAMED = re.compile(r"(?<![`:\w])`(\w+)`(?![`_])")
 _PUBLIC = re.compile(rf"\b({'|'.join(sorted(set(opendicke.__all__), key=len, reverse=True))})\b")
 
 
+_plain: dict[str, list[str]] = {}
+
+
+def _kept(app: Sphinx, what: str, name: str, member: Any, options: Any, lines: list[str]) -> None:
+    """Napoleon takes what stands before a colon for a type: attributes are left as they are."""
+    if what in ("attribute", "data", "property"):
+        _plain[name] = list(lines)
+
+
 def _linked(app: Sphinx, what: str, name: str, member: Any, options: Any, lines: list[str]) -> None:
+    lines[:] = _plain.pop(name, lines)
     taken = set(dir(member)) if isinstance(member, type) else set()
     with suppress(TypeError, ValueError):
         taken |= set(inspect.signature(member).parameters)
 
     def named(match: re.Match[str]) -> str:
         word = match[1]
-        known = word in opendicke.__all__ and word not in taken and not name.endswith(f".{word}")
+        known = word in opendicke.__all__ and word not in {*taken, "trajectories"}  # a setting
+        known = known and not name.endswith(f".{word}")
         return f":py:obj:`~opendicke.{word}`" if known else match[0]
 
     for number, line in enumerate(lines):
@@ -107,4 +121,5 @@ def _linked(app: Sphinx, what: str, name: str, member: Any, options: Any, lines:
 def setup(app: Sphinx) -> None:
     """Register the renderer of formulas, and the links between docstrings."""
     app.add_html_math_renderer("mathml", (_inline, None), (_displayed, None))
-    app.connect("autodoc-process-docstring", _linked, priority=900)  # after napoleon
+    app.connect("autodoc-process-docstring", _kept, priority=100)  # before napoleon
+    app.connect("autodoc-process-docstring", _linked, priority=900)  # after it

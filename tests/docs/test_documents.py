@@ -109,7 +109,7 @@ def test_opendicke_lines_work(document: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_every_command_has_an_example() -> None:
     shown = {words[1] for d in DOCUMENTS for words in shell_lines(d) if "opendicke" in words[:1]}
-    assert shown == {"run", "show", "plot", "paper"}
+    assert shown == {"new", "run", "show", "plot", "paper"}
 
 
 @pytest.mark.parametrize("document", having("sh"))

@@ -42,7 +42,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     ids=lambda words: " ".join(words) or "alone",
 )
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
-    """Whoever asks what there is gets an answer at once; pydantic is what Typer reads options by."""
+    """Whoever asks what there is gets an answer at once; pydantic is loaded by Typer itself."""
     assert loaded(f"from opendicke.cli import main; main({words!r})") <= {"pydantic"}
 
 

@@ -21,11 +21,13 @@ class Opinion:
     method: AbstractMethod
     """With the settings that go with the verdict."""
     verdict: Verdict
+    """VALID, DOUBTFUL or INVALID."""
     reason: str
     """Why, with the deciding number."""
     number: float
     """The deciding number; `number_name` says what it is."""
     number_name: str
+    """In a few words."""
     error: float | None
     """The deviation from exact that is not exceeded where the verdict is valid: of Pauli
     expectation values of single spins and of their means, and of photons over max(1, photons).
@@ -39,6 +41,7 @@ class Opinion:
     numbers: Mapping[str, float] | None = None
     """Other numbers that were looked at."""
     remarks: tuple[str, ...] = ()
+    """What the user should know besides."""
 
     @property
     def name(self) -> str:
@@ -51,7 +54,13 @@ class Opinion:
         return self.verdict is Verdict.VALID
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+        """Plain data.
+
+        Returns
+        -------
+        dict
+            The fields by name; settings of the method besides.
+        """
         return {
             "method": self.name,
             "kind": self.method.kind,
@@ -79,6 +88,7 @@ class Advice:
     question: str
     """What was looked at, in words."""
     opinions: tuple[Opinion, ...]
+    """One for each method."""
     target_error: float
     """The deviation from exact that was to be promised."""
     suggestion: AbstractMethod | None
@@ -117,6 +127,11 @@ class Advice:
         """Plain data: text, numbers, truth values, None, lists and dicts alone.
 
         Numbers that are not finite are None.
+
+        Returns
+        -------
+        dict
+            For JSON.
         """
         chosen = self.suggestion
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -163,6 +164,73 @@ def test_chaos_is_told(loss: float) -> None:
     # Differences of pairs have the variance 2, means over 1000 of them √(2/1000) = 0.045.
     assert 0.03 < choice.error < 0.45
     assert len(made.asked) < 30
+
+
+def turned(growth: Callable[[np.ndarray], np.ndarray], size: float) -> Law:
+    """Phases of size τ⁴ and random sign and size, that grow in time as a function says."""
+    times = np.linspace(0.0, 20.0, 81)
+
+    def law(counts: np.ndarray, members: np.ndarray) -> np.ndarray:
+        step = longest_step(times, counts)
+        rng = np.random.default_rng(zlib.crc32(counts.tobytes()))
+        phase = size * step**4 * growth(times)[:, None] * rng.normal(size=10**4)[members]
+        return np.asarray(np.cos(0.7 * members + phase) - np.cos(0.7 * members))
+
+    return law
+
+
+def phased(growth: Callable[[np.ndarray], np.ndarray], size: float) -> Invented:
+    """Trajectories that lose their phase, seen 81 times."""
+    made = Invented(turned(growth, size))
+    made.elapsed = np.linspace(0.0, 20.0, 81)
+    return made
+
+
+@pytest.mark.parametrize("rate", [1.0, 2.5])
+@pytest.mark.parametrize("size", [0.05, 3.0])
+def test_chaos_takes_the_step_that_is_good_until_pairs_part(rate: float, size: float) -> None:
+    """Errors τ⁴ exp(λt): the step is right to the tolerance for half the time that can be had."""
+    made = phased(lambda times: np.exp(rate * times), size)
+    choice = choose(made, 1e-3, 1000, silent)
+    assert not choice.certain
+    assert "chaotic" in choice.reason
+    step = longest_step(made.elapsed, choice.counts)
+    shortest = min(float(made.elapsed[-1]) / steps for steps, _, _ in made.asked)
+    assert step >= 1.9 * shortest
+    # A phase δ that scatters changes means over 1000 by δ/√1000.
+    reach = np.log(1e-3 * 1000**0.5 / size / step**4) / rate
+    farther = np.log(1e-3 * 1000**0.5 / size / shortest**4) / rate
+    assert reach > 0.35 * farther
+    early = made.elapsed < 0.9 * reach
+    away = np.abs(made.law(choice.counts, np.arange(1000)).mean(axis=-1))
+    assert away[early].max() <= 1e-3
+
+
+def test_chaos_of_a_model_takes_no_tiny_steps() -> None:
+    """Ten spins and 100 fast modes: means agree with those of steps eight times as short."""
+    random = od.RandomDicke(od.Gaussian(2.0), 10, 100, frequencies=10.0, field=1.0)
+    given, times = random.draw(seed=4), np.linspace(0.0, 20.0, 101)
+    start = od.ProductState.polarized("+z")
+    method = od.TruncatedWigner(trajectories=600)
+    found = od.solve(given, start, times, method, ["sz"], seed=1, validity="ignore")
+    numerics = json.loads(found.attrs["numerics"])
+    assert not numerics["step_certain"]
+    assert numerics["step"] > 0.02
+    exact = od.TruncatedWigner(trajectories=600, step=numerics["step"] / 8)
+    other = od.solve(given, start, times, exact, ["sz"], seed=1, validity="ignore")
+    z = (found.sz - other.sz) / np.hypot(found.sz_stderr, other.sz_stderr)
+    late = z[20::8]  # samples are the same, so early times agree far better
+    assert abs(float(late.mean())) < 1.0
+    assert float(abs(late).max()) < 4.0
+
+
+@pytest.mark.parametrize("size", [1.0, 300.0])
+def test_a_lost_phase_is_not_chaos(size: float) -> None:
+    """Errors τ⁴ t that first exceed a period: shorter steps help, so they are taken."""
+    made = phased(lambda times: times, size)
+    choice = choose(made, 1e-3, 1000, silent)
+    assert choice.reason == ""
+    assert np.abs(made.law(choice.counts, np.arange(1000)).mean(axis=-1)).max() <= 1e-3
 
 
 def test_a_difference_that_does_not_fall_is_told() -> None:

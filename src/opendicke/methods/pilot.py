@@ -4,7 +4,9 @@ For a pilot block the same trajectories, noise included, are followed at steps �
 difference of an observable's mean estimates the error of the longer step, and its scatter says how
 well. If the error at τ is C τ^p, that of the shorter step is 1/(r^p − 1) of the difference.
 Trajectories can be chaotic: then pairs part whatever the step, the scatter stays large and the
-means agree within it, which is all that can be known.
+means agree within it, which is all that can be known. Each halving of the step then keeps pairs
+together for a fixed time more, while regular ones stay together many times as long. So the longest
+step is taken that keeps them together for half as long as the shortest one tried.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ _MARGIN = 1.3
 """Of a difference for the error of the longer step, of which it is most."""
 _MOST_STEPS = 10**7
 _PATIENCE = 3
+_STALLS_OF_CHAOS = 2
 _COARSEST = 0.02
 """Differences above this say nothing about the law by which they fall."""
 
@@ -56,6 +59,16 @@ class Difference(NamedTuple):
     certain: bool
     """Whether somewhere the means differ by more than the tolerance and than the scatter of the
     pairs explains."""
+    together: int
+    """Output times before the first at which the bound is above the tolerance."""
+
+
+class _Attempt(NamedTuple):
+    """A step that was tried, and how far half of it (or less) is from it."""
+
+    steps: Steps
+    counts: Array
+    apart: Difference
 
 
 def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> Choice:
@@ -85,6 +98,7 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
     counts = steps.counts(elapsed)
     ratio, last, stalls = 2, math.inf, 0
     coarse: Any = None
+    attempts: list[_Attempt] = []
     for attempt in range(40):
         report(1 - 0.7 ** (attempt + 1), f"pilot, step {longest_step(elapsed, counts):.3g}")
         # Where a mode turns far in a step, numbers of steps without common factors share no
@@ -110,6 +124,11 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
         if error <= tolerance * (2**order if lawful and not stalls else 1):
             return _between(elapsed, steps, shorter, error, tolerance, order, lawful, count)
         stalls = stalls + 1 if apart.bound > last / 2 else 0
+        attempts.append(_Attempt(steps, counts, apart))
+        unrelated = f"trajectories are chaotic, and {count} pairs at two steps cannot tell their "
+        unrelated += "means apart"
+        if stalls >= _STALLS_OF_CHAOS and (kept := _long_together(attempts, elapsed)):
+            return Choice(kept.steps, kept.counts, kept.apart.bound, count, unrelated, False)
         exhausted = shortened * finer.sum() > _MOST_STEPS
         if stalls >= _PATIENCE or exhausted:
             reason = (
@@ -118,10 +137,7 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
                 else "shorter steps do not help"
             )
             if not apart.certain:
-                reason = (
-                    f"trajectories are chaotic, and {count} pairs at two steps cannot tell their "
-                    "means apart"
-                )
+                reason = unrelated
             return Choice(shorter, finer, apart.bound, count, reason, apart.certain)
         last = apart.bound
         coarse, counts, steps = fine, finer, shorter
@@ -130,6 +146,24 @@ def choose(trajectories: Any, tolerance: float, most: int, report: Progress) -> 
             wanted = math.ceil((error / tolerance) ** (1 / order))
             ratio = int(np.clip(wanted, 2, 4 if noisy else 8))
     return Choice(shorter, finer, apart.bound, count, "shorter steps do not help")
+
+
+def _long_together(attempts: list[_Attempt], elapsed: Array) -> _Attempt | None:
+    """The longest step that keeps pairs together half as long as the shortest; None if unclear.
+
+    Unclear is what is not chaotic: means that differ by more than their scatter, and pairs that
+    stay together much longer with every step.
+    """
+
+    def kept(attempt: _Attempt) -> float:
+        return float(elapsed[attempt.apart.together - 1]) if attempt.apart.together else 0.0
+
+    *earlier, shortest = attempts
+    enough = kept(shortest) / 2
+    if shortest.apart.certain or enough == 0:
+        return None
+    good = (one for one in earlier if not one.apart.certain and kept(one) >= enough)
+    return next(good, None)
 
 
 def _chosen(elapsed: Array, steps: Steps, error: float, pilots: int) -> Choice:
@@ -179,6 +213,7 @@ def _difference(
     their squares are added, none is taken off.
     """
     bound, certain = 0.0, False
+    together = math.inf
     for name, after in second.items():
         pairs = after - first[name]
         count = pairs.shape[-1]
@@ -188,8 +223,10 @@ def _difference(
         mean = np.abs(after.mean(axis=-1))
         axes = (0, *range(2, mean.ndim))
         scale = np.maximum(1.0, mean.max(axis=axes, keepdims=True))
-        largest = (expected / scale).max()
-        bound = max(bound, float(np.nan_to_num(largest, nan=math.inf)))
+        relative = np.nan_to_num(expected / scale, nan=math.inf)
+        bound = max(bound, float(relative.max()))
+        late = (relative > tolerance).reshape(len(relative), -1).any(axis=1)
+        together = min(together, int(late.argmax()) if late.any() else len(late))
         large = (shift > 5 * scatter) & (shift > tolerance * scale)
         certain = certain or bool(large.any())
-    return Difference(bound, certain)
+    return Difference(bound, certain, int(together))

@@ -318,7 +318,8 @@ def argument_case(rng: random.Random, folder: Path) -> Case:
     """A list of arguments with at least one that is wrong, for any command."""
     furnish(folder)
     (folder / "good.toml").write_text(tomli_w.dumps(SMALL))
-    kind = rng.choice(["run", "run", "run", "resume", "show", "plot", "paper", "none"])
+    often = ["run", "run", "run", "resume", "show", "plot", "paper", "none"]
+    kind = rng.choice([*often, "new", "compare", "compare", "convert", "completion"])
     arguments = _OF_COMMAND[kind](rng)
     for _ in range(rng.choice([0, 0, 1, 1, 2])):
         match rng.randrange(5):
@@ -330,11 +331,15 @@ def argument_case(rng: random.Random, folder: Path) -> Case:
                 arguments += [rng.choice(arguments or ["x"])]
             case _:
                 arguments.append(
-                    rng.choice(["--help", "--overwrite", "--dry-run", "--retry-failed"])
+                    rng.choice(["--help", "--overwrite", "--dry-run", "--retry-failed", "--json"])
                 )
     if "paper" in arguments:  # what is left must not be the making of a paper
         arguments.append("--no-such-option")
-    return Case(arguments, {"good.png", "good.zarr", "results", "x.zarr", "x.png", "x.nc"})
+    return Case(arguments, {"good.png", "good.zarr", "results", "x.zarr", "x.png", "x.nc"} | _NEW)
+
+
+_NEW = {"good.toml", "empty.toml", "dangling.toml"}
+"""What `opendicke new --overwrite` may replace."""
 
 
 def _pair(rng: random.Random, option: str, values: list[str]) -> list[str]:
@@ -376,6 +381,40 @@ def _paper(rng: random.Random) -> list[str]:
     return ["paper", name, *figure, *scale, *where]
 
 
+def _new(rng: random.Random) -> list[str]:
+    """Only below the working folder, where it may write."""
+    path = odd_path(rng, ".toml")
+    path = "x.toml" if path.startswith(("/", "../")) else path
+    method = rng.choice([[], ["--method", rng.choice(["lindblad", "mean_field", *WORDS])]])
+    return ["new", path, *method, *rng.choice([[], ["--overwrite"], ["--json"]])]
+
+
+def _compare(rng: random.Random) -> list[str]:
+    if rng.random() < 0.5:
+        names = [odd_path(rng, ".zarr", ".nc", ".csv") for _ in range(rng.randrange(4))]
+        options = [["--reference", rng.choice(WORDS)], ["--methods", "lindblad"], ["--json"], []]
+        return ["compare", *names, *rng.choice(options)]
+    kinds = [
+        "rate-equation",
+        "kinetic_monte_carlo:trajectories=4",
+        "lindbald",
+        "",
+        ":",
+        ",",
+        *WORDS,
+    ]
+    settings = ["", ":tolerance", ":tolerance=", ":tolerance=x", ":a=[", ":cutoff=-3", ":kind=3"]
+    methods = ",".join(rng.choice(kinds) + rng.choice(settings) for _ in range(rng.randrange(1, 4)))
+    more = [[], ["--realization", "-1"], ["--observable", "sxx"], ["--reference", "x"], ["--json"]]
+    figure = ["--figure", odd_path(rng, ".png", ".gif")] if rng.random() < 0.3 else []
+    return ["compare", "good.toml", "--methods", methods, *rng.choice(more), *figure]
+
+
+def _convert(rng: random.Random) -> list[str]:
+    source, out = odd_path(rng, ".zarr", ".nc", ".csv"), odd_path(rng, ".zarr", ".nc", ".csv")
+    return ["convert", source, out, *rng.choice([[], ["--observable", "sxx"], ["--json"]])]
+
+
 _OF_COMMAND: dict[str, Callable[[random.Random], list[str]]] = {
     "run": _run,
     "resume": lambda rng: ["resume", odd_path(rng, ".zarr", ".nc"), *_shared(rng)],
@@ -385,6 +424,10 @@ _OF_COMMAND: dict[str, Callable[[random.Random], list[str]]] = {
         *rng.choice([[], ["--observable", "sxx"], ["--figure", odd_path(rng, ".png", ".gif")]]),
     ],
     "paper": _paper,
+    "new": _new,
+    "compare": _compare,
+    "convert": _convert,
+    "completion": lambda rng: ["completion", rng.choice(["bash", "csh", *WORDS])],
     "none": lambda rng: rng.choice([[], ["--version"], ["draw"], [""], ["RUN"], ["--help"]]),
 }
 
@@ -400,7 +443,9 @@ def store_case(rng: random.Random, folder: Path, good: Path, interrupted: Path) 
     name = store.name
     command = rng.choice(
         [
-            *[["show", name]] * 6,
+            *[["show", name]] * 5,
+            ["show", name, "--json"],
+            ["convert", name, rng.choice(["x.csv", "x.nc"])],
             ["plot", name],
             ["plot", name, "--observable", "sz"],
             ["resume", name],
@@ -408,7 +453,7 @@ def store_case(rng: random.Random, folder: Path, good: Path, interrupted: Path) 
             *[["run", "good.toml", "--store", name, "--dry-run"]] * 3,
         ]
     )
-    return Case(command, {name, store.with_suffix(".png").name}, name)
+    return Case(command, {name, store.with_suffix(".png").name, "x.csv", "x.nc"}, name)
 
 
 def damage(rng: random.Random, store: Path) -> None:

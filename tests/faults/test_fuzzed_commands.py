@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import json
 import os
 import random
 import shutil
@@ -110,12 +111,18 @@ def called(arguments: list[str]) -> tuple[int, str, str]:
     return code, texts[0], texts[1]
 
 
-def check(case: fuzzing.Case, code: int, error: str, before: dict[str, str], folder: Path) -> None:
+def check(
+    case: fuzzing.Case, code: int, output: str, error: str, before: dict[str, str], folder: Path
+) -> None:
     """What is promised of every call.
 
     A store that turns out damaged where it is written is gone on with up to there.
     """
     assert code in (0, 2, 3, 130), code
+    if "--json" in case.arguments and not {"--help", "--version"} & set(case.arguments):
+        found = json.loads(output) if output.startswith("{") or code else {"exit_code": code}
+        assert found["exit_code"] == code
+        assert ("error" in found) == (code in (2, 130))
     assert "Traceback" not in error
     after = listing(folder)
     lines = error.split("\n")
@@ -159,8 +166,8 @@ def run_cases(numbers: range, folder: Path, stores: tuple[Path, Path]) -> Counte
             case = made(rng, number, place, stores)
             before, start = listing(place), time.perf_counter()
             try:
-                code, _, error = called(case.arguments)
-                check(case, code, error, before, place)
+                code, output, error = called(case.arguments)
+                check(case, code, output, error, before, place)
                 if case.damaged and code in (0, 3):
                     if "resume" in case.arguments:
                         assert (od.load(case.damaged).status == 1).all()
@@ -241,7 +248,7 @@ def real(number: int, folder: Path, stores: tuple[Path, Path]) -> None:
     )
     error = done.stderr.decode("utf-8")
     try:
-        check(case, done.returncode, error, before, place)
+        check(case, done.returncode, done.stdout.decode("utf-8"), error, before, place)
     except AssertionError as failure:
         raise AssertionError(f"{number}: {arguments}: {failure}\n{error[-2000:]}") from None
 

@@ -33,9 +33,9 @@ def convert(
     from opendicke.results.store import READABLE, check_writable, load, save
 
     check_writable(out, overwrite=overwrite, suffixes=READABLE)
-    if out.absolute() == store.absolute() or (out.exists() and out.samefile(store)):
-        raise StoreError(f"`{out}` cannot be written: it is what is to be converted.")
     dataset = load(store)
+    if out.exists() and out.samefile(store):
+        raise StoreError(f"`{out}` cannot be written: it is what is to be converted.")
     if observable:
         for name in observable:
             if name not in dataset.data_vars:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from timing import QUICK, wall
 
 def main(part: str, file: str) -> None:
     """Measure, show each line as it comes, and write all of them as data at the end."""
-    begin, load = wall(), os.getloadavg()[0]
+    begin = wall()
     told = environment()
     found: list[Row | Finding] = []
     for each in importlib.import_module(part).rows():
@@ -24,7 +23,7 @@ def main(part: str, file: str) -> None:
             text = line(each, told["versions"]) if told_line else f"| {each.what} | {each.found} |"
             print(text, flush=True)
     assert found, part
-    data = {"environment": told, "date": today(), "load": load, "seconds": wall() - begin}
+    data = {"environment": told, "date": today(), "seconds": wall() - begin}
     Path(file).write_text(json.dumps(data | as_data(found)), encoding="utf-8")
 
 

@@ -148,6 +148,8 @@ def main(arguments: list[str] | None = None) -> int:
         for name in names:
             if name not in wanted:
                 print(f"{name}: known already (--fresh measures it again)", file=sys.stderr)
+        # Once, beforehand: later it counts the benchmarks themselves.
+        load = os.getloadavg()[0]
         total = minutes(wanted, results)
         print(f"{len(wanted)} parts, about {total:.0f} min on a quiet machine", file=sys.stderr)
         for name in wanted:
@@ -156,7 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
             if made is None:
                 failed.append(name)
                 continue
-            results[name] = made | {"digest": mark}
+            results[name] = made | {"digest": mark, "load": load}
             keep(results)
     if results:
         write_page(results)

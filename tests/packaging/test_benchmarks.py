@@ -109,6 +109,7 @@ def test_runs_go_on_and_failures_stay_alone(
     run = bench.run
     page = tmp_path / "README.md"
     page.write_text(f"Before.\n{run.BEGIN}old\n{run.END}After.\n")
+    monkeypatch.setattr(run.os, "getloadavg", lambda: (1.5, 0.0, 0.0))
     monkeypatch.setattr(run, "RESULTS", tmp_path / "results.json")
     monkeypatch.setattr(run, "PAGE", page)
     asked: list[str] = []
@@ -124,6 +125,7 @@ def test_runs_go_on_and_failures_stay_alone(
     assert "failed: rates" in capsys.readouterr().err
     assert set(run.known()) == set(run.PARTS) - {"rates"}
     assert "Not measured: rates." in page.read_text()
+    assert "while the machine had other work" in page.read_text()
     asked.clear()
     failing.clear()
     assert run.main([]) == 0

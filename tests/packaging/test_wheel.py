@@ -219,25 +219,30 @@ def test_type_checkers_see_the_types(empty: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["wheel", "sdist"])
-def test_empty_environment(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """Nothing but Python and a package index: installed with the newest of everything admitted."""
+def test_empty_environment(wheel: Path, sdist: Path, tmp_path: Path) -> None:
+    """Nothing but Python and a package index: the newest of everything that is admitted.
+
+    First the wheel with all that it needs, then, in its place, the source distribution, which pip
+    builds by itself.
+    """
     probe = [sys.executable, "-m", "pip", "index", "versions", "tomli-w"]
     if subprocess.run(probe, capture_output=True, check=False).returncode:
         pytest.skip("no package index can be reached")
     venv.create(tmp_path / "environment", with_pip=True)
     python = tmp_path / "environment" / "bin" / "python"
-    asked = request.getfixturevalue(kind)
-    installed = away(python, "-m", "pip", "install", "--quiet", asked, folder=tmp_path)
-    assert installed.returncode == 0, installed.stderr
-    consistent = away(python, "-m", "pip", "check", folder=tmp_path)
-    assert consistent.returncode == 0, consistent.stdout
+    script = python.with_name("opendicke")
     example = ROOT / "examples" / "relaxation.toml"
-    done = away(python.with_name("opendicke"), "run", example, folder=tmp_path)
-    assert done.returncode == 0, done.stderr
-    shown = away(python.with_name("opendicke"), "show", "results/relaxation.zarr", folder=tmp_path)
-    assert shown.returncode == 0, shown.stderr
-    assert "sx" in shown.stdout
-    code = "import opendicke as od; [getattr(od, name) for name in od.__all__]"
-    whole = away(python, "-W", "error", "-c", code, folder=tmp_path)
-    assert whole.returncode == 0, whole.stderr
+    everything = "import opendicke as od; [getattr(od, name) for name in od.__all__]"
+    for words in (
+        (python, "-m", "pip", "install", "--quiet", wheel),
+        (python, "-m", "pip", "check"),
+        (script, "run", example),
+        (script, "show", "results/relaxation.zarr"),
+        (python, "-W", "error", "-c", everything),
+        (python, "-m", "pip", "uninstall", "--quiet", "--yes", "opendicke"),
+        (python, "-m", "pip", "install", "--quiet", "--no-deps", sdist),
+        (script, "show", "results/relaxation.zarr"),
+    ):
+        done = away(*words, folder=tmp_path)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+    assert "photons" in done.stdout

@@ -30,7 +30,7 @@ def case(generator: str, number: int) -> Case:
     seed = {"calibration": 1, "verification": 2}[generator]
     rng = np.random.default_rng([seed, number])
     if generator == "verification":
-        return _broad(rng)
+        return _broad(rng) if number < 260 else _incoherent(rng)
     return _FAMILIES[number % len(_FAMILIES)](rng)
 
 
@@ -168,6 +168,24 @@ def _alike(rng: np.random.Generator) -> Case:
 
 
 _FAMILIES = (_general, _strong, _closed, _dispersive, _patterns, _alike)
+
+
+def _incoherent(rng: np.random.Generator) -> Case:
+    """Fields that are weak beside the loss of coherence, so that spins flip at rates or nearly."""
+    spins, modes = int(rng.integers(1, 5)), int(rng.integers(1, 3))
+    omega = rng.uniform(0.1, 2.0, modes)
+    loss = rng.gamma(2.0, 1.5, modes) + 0.2
+    gain = loss * rng.choice([0.0, 1.0]) * rng.uniform(0, 0.5, modes)
+    size = np.hypot(omega, (loss - gain) / 2)
+    couplings = size * rng.uniform(-1.5, 1.5, (spins, modes)) / np.sqrt(modes)
+    dephasing = (2 * couplings**2 * (loss + gain) / size**2).sum(axis=1)
+    ratio = _log(rng, 0.01, 0.4)
+    field = ratio * np.minimum(dephasing, 10 * np.median(dephasing)) * rng.uniform(0.7, 1.3, spins)
+    model = od.DickeModel(couplings, omega, loss, gain, field)
+    bosons = {"bosons": "stationary"} if rng.random() < 0.8 else {}
+    state = od.ProductState.configuration(rng.choice([-1, 1], spins), **bosons)
+    pace = float((2 * field**2 / np.maximum(dephasing, 1e-6)).max())
+    return Case("incoherent", model, state, np.linspace(0, _log(rng, 0.1, 5) / pace, 17))
 
 
 def _broad(rng: np.random.Generator) -> Case:

@@ -27,7 +27,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from opendicke.advising.free import Modes, free_factors, kicks
+from opendicke.advising.free import Modes, free_factors, gaussian_factors, kicks
 from opendicke.model.checks import Array
 from opendicke.model.dicke import DickeModel
 from opendicke.model.reduce import Problem
@@ -43,6 +43,10 @@ _OPEN = 3
 """Spins of no certain direction of which all configurations are taken."""
 _DOUBLE = 192
 """Points of the double integral where modes are not stationary at first."""
+_FEW_MODES = 16
+_GONE = 1e-4
+_MANY = 5e8
+"""Multiplications from which on other spins count as Gaussian noise."""
 _PAIRS = 0.2
 _LAG = 1.0
 
@@ -106,14 +110,6 @@ def slips(problem: Problem, times: Array) -> Slips:
         slow = driven[np.argsort(dephasing / model.field[driven] ** 2)[: _MOST_ROWS // 2]]
         drawn = np.random.default_rng(0).choice(driven, _MOST_ROWS // 2, replace=False)
         rows = np.union1d(slow, drawn)
-    table = tabulate(
-        model.couplings[rows],
-        model.frequencies,
-        model.loss,
-        model.gain,
-        model.field[rows],
-        tolerance=1e-6,
-    )
     starts, shares = _starts(bloch)
     drawn = np.random.default_rng(1).random((_CONFIGURATIONS, model.spins)) < 0.5
     configurations = np.concatenate([starts, np.where(drawn, -1.0, 1.0)])
@@ -121,8 +117,7 @@ def slips(problem: Problem, times: Array) -> Slips:
     own = (model.couplings[rows] ** 2) @ weights
     force = configurations @ model.couplings
     energies = configurations[:, rows] * ((force * weights) @ model.couplings[rows].T) - own
-    places = np.broadcast_to(np.arange(len(rows)), energies.shape)
-    rates = table.evaluate(places, energies)
+    rates = _rates(model, rows, energies)
     largest = float(rates.max())
     judged = validity(
         model.couplings[driven],
@@ -173,13 +168,16 @@ def slips(problem: Problem, times: Array) -> Slips:
     lag = _LAG * largest * min(2 / float(damping.min()), span) * moved
     if len(driven) == 1:
         lag = 0.0
+    hot = float(model.stationary_occupation[kept].sum())
+    bath = g[rows], z, damping, g
+    lagging = _lagging(configurations, shares, rates, rows, bath, span, hot)
     exits = float(rates.sum(axis=1).mean()) * len(driven) / len(rows)
     return Slips(
         slip,
         start,
         pairs,
         lag,
-        photons + _lagging(model, largest, span),
+        photons + lagging,
         float(judged.drive.max()),
         float(judged.ratio),
         int(judged.protected),
@@ -187,6 +185,36 @@ def slips(problem: Problem, times: Array) -> Slips:
         exits,
         len(rows),
     )
+
+
+def _rates(model: DickeModel, rows: Array, energies: Array) -> Array:
+    """Rates of spins in configurations, (n, rows).
+
+    With few modes from a table, else by the trapezoidal rule: coherence shared by many modes is
+    gone before their beats could matter.
+    """
+    kept = model.damping > 0
+    arrays = model.frequencies, model.loss, model.gain
+    if kept.sum() <= _FEW_MODES:
+        h = model.field[rows]
+        table = tabulate(model.couplings[rows], *arrays, h, tolerance=1e-6)
+        places = np.broadcast_to(np.arange(len(rows)), energies.shape)
+        return table.evaluate(places, energies)
+    g = model.couplings[np.ix_(rows, kept)]
+    omega, loss, gain = (each[kept] for each in arrays)
+    pace = float(np.abs(energies).max() + np.sqrt((g**2).sum(axis=1).max()))
+    stop = 1 / pace
+    while stop < 1e6 / pace:
+        if np.abs(_coherence(g, omega, loss, gain, np.array([stop]))).max() < _GONE:
+            break
+        stop *= 2
+    t = np.linspace(0, stop, _GRID)
+    coherent = _coherence(g, omega, loss, gain, t)
+    made = np.empty(energies.shape)
+    for k, energy in enumerate(energies):
+        turned = (coherent * np.exp(1j * energy[:, None] * t)).real
+        made[k] = 2 * model.field[rows] ** 2 * np.trapezoid(turned, t, axis=1)
+    return np.maximum(made, 0.0)
 
 
 def _starts(bloch: Array) -> tuple[Array, Array]:
@@ -238,10 +266,14 @@ def _across(problem: Problem, rows: Array, kept: Array, t: Array) -> float:
         initial.displacement[kept],
         initial.occupation[kept],
     )
-    count = np.ones(model.spins)
+    each = model.spins * len(rows) * int(kept.sum())
+    large = each * len(t) > _MANY
+    if large:
+        t = t[:: len(t) // 48]
     found = kicks(modes, t)
-    made = free_factors(model.couplings[:, kept], initial.bloch[:, 2], rows, count, found)
-    turned = 2 * model.field[rows, None] * (across[:, None] * made.exact).imag
+    free = model.couplings[:, kept], initial.bloch[:, 2], rows, np.ones(model.spins), found
+    factors = gaussian_factors(*free) if large else free_factors(*free).exact
+    turned = 2 * model.field[rows, None] * (across[:, None] * factors).imag
     return float(np.abs(_cumulative(turned, t)).max())
 
 
@@ -306,13 +338,36 @@ def _photons(model: DickeModel, problem: Problem) -> float:
     return float(abs(there - settled) / max(most, there, 1.0))
 
 
-def _lagging(model: DickeModel, rate: float, span: float) -> float:
-    """Photons by which modes lag behind flips."""
-    kept = model.damping > 0
-    size = np.abs(model.damping / 2 + 1j * model.frequencies)[kept]
-    force = np.sqrt((model.couplings[:, kept] ** 2).sum(axis=0))
-    each = np.abs(model.couplings[:, kept]).max(axis=0)
-    jump = float((4 * force * each / size**2).sum())
-    settle = 2 / float(model.damping[kept].min())
-    level = max(1.0, float(((force / size) ** 2 + model.stationary_occupation[kept]).sum()))
-    return rate * min(settle, span) * min(1.0, rate * span) * jump / level
+def _lagging(
+    configurations: Array,
+    shares: Array,
+    rates: Array,
+    rows: Array,
+    bath: tuple[Array, ...],
+    span: float,
+    hot: float,
+) -> float:
+    """Photons by which modes lag behind flips, over max(1, photons).
+
+    In the time 1/Γ that photons take to follow, the flips out of a configuration change their
+    number by so much, and each takes an amplitude through what lies between. Of the initial
+    configurations the mean counts, of others the worst, as far as they are reached.
+    """
+    g, z, damping, everything = bath
+    settle = min(1 / float(damping.min()), span)
+    starts = len(shares)
+    expected, later = np.zeros(2), 0.0
+    for k, sigma in enumerate(configurations):
+        force = sigma @ everything
+        level = float((np.abs(force / z) ** 2).sum()) + hot
+        flipped = force - 2 * sigma[rows, None] * g
+        change = np.abs(((flipped**2 - force**2) / np.abs(z) ** 2).sum(axis=1))
+        change = change + (g**2 / np.abs(z) ** 2).sum(axis=1)
+        many = len(everything) / len(rows)
+        gained = float((rates[k] * change).sum()) * settle * many
+        if k < starts:
+            expected += shares[k] * np.array([gained, level])
+        else:
+            reached = min(1.0, float(rates[k].sum()) * span * many)
+            later = max(later, gained / max(1.0, level) * reached)
+    return max(float(expected[0] / max(1.0, expected[1])), later)

@@ -34,9 +34,12 @@ from opendicke.model.reduce import Problem
 
 MOST_VARIABLES = 600
 """Means up to which covariances are followed; their number is the square."""
+_EACH = 3e7
+"""Numbers that one evaluation may touch, about."""
 _WORK = 4e9
-"""Numbers that are touched at most, about: seconds of one core."""
-_LEAST_STEPS = 100
+"""The same for all together: seconds of one core."""
+_LEAST = 240
+"""Evaluations that are made in any case, if need be."""
 _GONE = 0.6
 """Deviation of mean field at which correlations are no longer small, and the search ends."""
 _ACCURACY = 1e-4
@@ -98,6 +101,27 @@ class Cluster:
         """Number of means."""
         return int(2 * len(self.frequencies) + 3 * len(self.field))
 
+    def strength(self, span: float) -> float:
+        r"""How strongly modes and a spin are entangled, :math:`S = \max_k\sum_\lambda
+        4g_{k\lambda}^2(2n_\lambda + 1)/|z_\lambda|^2`, with \|z\| at least one over the time."""
+        damping = self.loss - self.gain
+        size = np.hypot(self.frequencies, damping / 2)
+        size = np.maximum(size, 1 / span if span else np.inf)
+        settled = np.divide(self.gain, damping, out=np.zeros(len(size)), where=damping > 0)
+        hot = 2 * np.maximum(self.occupation, settled) + 1
+        return float((4 * self.couplings**2 @ (hot / size**2)).max(initial=0.0))
+
+    @property
+    def work(self) -> float:
+        """Numbers that one evaluation of the equations for covariances touches, about."""
+        mixed = 8 * len(self.field) * len(self.frequencies)
+        return 3.0 * self.variables * (12 * self.variables + mixed)
+
+    @property
+    def small(self) -> bool:
+        """Whether covariances can be followed in a few seconds."""
+        return self.variables <= MOST_VARIABLES and self.work <= _EACH
+
 
 class Off(NamedTuple):
     """Deviations of one method from exact."""
@@ -125,7 +149,7 @@ def fluctuations(cluster: Cluster, times: Array) -> Fluctuations:
     Parameters
     ----------
     cluster : Cluster
-        With at most `MOST_VARIABLES` means.
+        A small one.
     times : array (T,)
         Output times.
 
@@ -146,7 +170,7 @@ def fluctuations(cluster: Cluster, times: Array) -> Fluctuations:
         solver = DOP853(
             lambda _, y: motion.rhs(y), 0.0, state, elapsed[-1], rtol=_ACCURACY, atol=_ACCURACY
         )
-        most = max(12 * _LEAST_STEPS, _WORK / motion.work)
+        most = max(_LEAST, _WORK / cluster.work)
         while reached < len(times) and solver.status == "running" and solver.nfev < most:
             solver.step()
             if not np.isfinite(solver.y).all():
@@ -162,9 +186,11 @@ def fluctuations(cluster: Cluster, times: Array) -> Fluctuations:
     if not done or not np.isfinite(worst).all():
         # What is gone is gone; of truncated Wigner nothing is known.
         gone = worst[0] > _GONE
-        lost = Off(worst[0], worst[1]) if gone else Off(np.inf, np.inf)
+        lost = Off(float(worst[0]), float(worst[1])) if gone else Off(np.inf, np.inf)
         return Fluctuations(lost, Off(np.inf, np.inf), False, float(elapsed[reached - 1]))
-    return Fluctuations(Off(*worst[:2]), Off(*worst[2:]), True, float(elapsed[-1]))
+    return Fluctuations(
+        Off(*map(float, worst[:2])), Off(*map(float, worst[2:])), True, float(elapsed[-1])
+    )
 
 
 class _Motion:
@@ -179,8 +205,6 @@ class _Motion:
         self._c = cluster
         self._modes, self._spins = len(cluster.frequencies), len(cluster.field)
         self._size = cluster.variables
-        size, modes = self._size, self._modes
-        self.work = 3.0 * size * (12 * size + 8 * self._spins * modes)
         self._damping = (cluster.loss - cluster.gain) / 2
         self._drive = (cluster.couplings * cluster.count[:, None]).T
         self._noise = np.tile((cluster.loss + cluster.gain) / 4, 2)

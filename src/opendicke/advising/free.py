@@ -112,9 +112,26 @@ def free_factors(couplings: Array, z: Array, rows: Array, count: Array, found: K
     return Free(exact, np.exp(1j * mean.real), exact * classical)
 
 
+def gaussian_factors(couplings: Array, z: Array, rows: Array, count: Array, found: Kicks) -> Array:
+    """F_i of some spins among many, each of whose angles θ is small; arguments as above."""
+    own = couplings[rows]
+    force = (count * z) @ couplings - own * z[rows, None]
+    spread = (couplings * (count * (1 - z**2))[:, None]).T @ couplings
+    mine = 1 - z[rows] ** 2
+    factors = np.empty((len(rows), found.moved.shape[1]), complex)
+    for k in range(factors.shape[1]):
+        pushed = own * found.pushed[:, k]
+        phase = 2 * own @ found.moved[:, k] + 2 * (pushed * force).sum(axis=1)
+        lost = 2 * own**2 @ found.spread[:, k]
+        others = ((pushed @ spread) * pushed).sum(axis=1)
+        others -= mine * (pushed * own).sum(axis=1) ** 2
+        factors[:, k] = np.exp(1j * phase - lost - 2 * np.maximum(others, 0.0))
+    return factors
+
+
 def free_deviations(
     couplings: Array, bloch: Array, count: Array, modes: Modes, photons: Array, t: Array
-) -> tuple[Off, Off, Array]:
+) -> tuple[Off, Off]:
     """Deviations of mean field and of truncated Wigner from exact, the largest at any time.
 
     Parameters
@@ -129,9 +146,7 @@ def free_deviations(
 
     Returns
     -------
-    mean_field, wigner, photons
-        Largest deviations of Pauli expectation values and of photons over max(1, photons); and the
-        photons.
+    mean_field, wigner : Off
     """
     found = kicks(modes, t)
     across = np.hypot(bloch[:, 0], bloch[:, 1])
@@ -149,4 +164,4 @@ def free_deviations(
     apart = spread.sum(axis=0) / np.maximum(1.0, total)
     off = (across[:, None] * np.abs(made.mean_field - made.exact)).max()
     classical = (across[:, None] * np.abs(made.wigner - made.exact)).max()
-    return Off(float(off), float(apart.max())), Off(float(classical), 0.0), total
+    return Off(float(off), float(apart.max())), Off(float(classical), 0.0)

@@ -87,7 +87,7 @@ class Question:
 
     @cached_property
     def classical(self) -> tuple[Off, Off, str, bool]:
-        """Deviations of mean field and truncated Wigner, how they were found, whether to the end."""
+        """Deviations of mean field and truncated Wigner, how found, and whether to the end."""
         cluster = self.cluster
         if not self.driven and len(cluster.field) * cluster.variables <= _CLOSED:
             modes = Modes(
@@ -97,7 +97,7 @@ class Question:
                 cluster.displacement,
                 cluster.occupation,
             )
-            field, wigner, photons = free_deviations(
+            field, wigner = free_deviations(
                 cluster.couplings,
                 cluster.bloch,
                 cluster.count,
@@ -116,6 +116,11 @@ class Question:
             f"{cluster.variables} variables are not followed"
         )
         return found_short.mean_field, found_short.wigner, how, found_short.short
+
+    @cached_property
+    def caution(self) -> float:
+        """What estimates from covariances are multiplied by: third cumulants are of order S."""
+        return 1.0 + (self.cluster.strength(self.span) if self.driven else 0.0)
 
     @cached_property
     def flips(self) -> Slips:
@@ -231,7 +236,7 @@ def _mean_field(question: Question) -> Opinion:
         words = "it is exact in this limit"
         return _graded(method, assessment, 0.0, 1.0, 0.0, question, words, numbers)
     off, _, how, whole = question.classical
-    estimate = question.worst(off)
+    estimate = question.worst(off) * question.caution
     sizes = (
         f"{question.model.spins} spins have {problem.groups} different rows of couplings; its "
         "error falls as 1/N where many share each"
@@ -245,7 +250,12 @@ def _mean_field(question: Question) -> Opinion:
     if not whole and estimate <= _MARGIN * question.target:
         estimate = math.inf
         words = f"it may hold, but the times are too long to tell; {words}"
-    numbers |= {"share_of_rows": share, "spins_off": off.spins, "photons_off": off.photons}
+    numbers |= {
+        "strength": question.caution - 1,
+        "share_of_rows": share,
+        "spins_off": off.spins,
+        "photons_off": off.photons,
+    }
     return _graded(
         method, assessment, estimate, _MARGIN * question.target, 0.0, question, words, numbers
     )
@@ -271,7 +281,7 @@ def _truncated_wigner(question: Question) -> Opinion:
         sampled = (1 - _SHARE) * target
         return _graded(method, assessment, 0.0, 1.0, sampled, question, words, {})
     _, off, how, whole = question.classical
-    estimate = question.worst(off)
+    estimate = question.worst(off) * question.caution
     self_term = assessment.number
     told = (
         f"a classical spin feels the field that it made itself, here {self_term:.2g} times the "
@@ -283,11 +293,17 @@ def _truncated_wigner(question: Question) -> Opinion:
             f"small; {told}"
         )
     else:
-        words = f"the fields of classical spins on themselves move {_deviation(off, question)} ({how}); {told}"
+        moved = _deviation(off, question)
+        words = f"the fields of classical spins on themselves move {moved} ({how}); {told}"
     if not whole and estimate <= _SHARE * target:
         estimate = math.inf
         words = f"it may hold, but the times are too long to tell; {words}"
-    numbers = {"self_term": self_term, "spins_off": off.spins, "photons_off": off.photons}
+    numbers = {
+        "strength": question.caution - 1,
+        "self_term": self_term,
+        "spins_off": off.spins,
+        "photons_off": off.photons,
+    }
     clean = replace(assessment, verdict=min(assessment.verdict, Verdict.DOUBTFUL))
     if assessment.reason.startswith("it would need"):
         clean = assessment
@@ -343,7 +359,7 @@ def _of_flips(
         assessment = replace(
             assessment, verdict=Verdict.INVALID, reason=f"it would take {seconds:.1g} s"
         )
-    estimate = question.worst(Off(found.spins, found.photons))
+    estimate = question.worst(Off(min(found.spins, 2.0), found.photons))
     parts = {
         "field against dephasing": found.slip,
         "components across the coupling axis at the start": found.start,
@@ -352,7 +368,8 @@ def _of_flips(
     }
     leading = max(parts, key=lambda name: parts[name])
     words = (
-        f"spins deviate by {found.spins:.2g}, most of it by {leading} ({parts[leading]:.2g})"
+        f"spins deviate by {min(found.spins, 2.0):.2g}, most of it by {leading} "
+        f"({min(parts[leading], 2.0):.2g})"
         + (f", photons by {found.photons:.2g} of max(1, photons)" if question.photons else "")
         + f"; field times coherence time is up to {found.drive:.2g}, coherence two flips apart "
         f"decays {found.ratio:.2g} times as fast as spins flip"

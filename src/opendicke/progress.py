@@ -42,7 +42,8 @@ def console(**settings: Any) -> Any:
     plain = ("elapsed", "remaining", "percentage", "description", "data.speed")
     styles = {f"progress.{name}": "none" for name in plain}
     bars = {"bar.complete": "blue", "bar.finished": "blue", "bar.pulse": "blue"}
-    return Console(**{"stderr": True, "theme": Theme(styles | bars)} | settings)
+    given: dict[str, Any] = {"stderr": True, "theme": Theme(styles | bars), **settings}
+    return Console(**given)
 
 
 class Bar:

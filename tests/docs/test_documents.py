@@ -19,7 +19,7 @@ import matplotlib
 import pytest
 
 import opendicke as od
-from opendicke.cli import main
+from opendicke.cli import app, main
 from opendicke.experiment.plan import cells
 
 ROOT = Path(__file__).parents[2]
@@ -109,7 +109,8 @@ def test_opendicke_lines_work(document: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_every_command_has_an_example() -> None:
     shown = {words[1] for d in DOCUMENTS for words in shell_lines(d) if "opendicke" in words[:1]}
-    assert shown == {"new", "run", "show", "plot", "paper"}
+    known = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert shown == known
 
 
 @pytest.mark.parametrize("document", having("sh"))

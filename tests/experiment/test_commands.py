@@ -288,6 +288,19 @@ def test_compare_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path(found["figure"]) == Path("results/a_comparison.png")
 
 
+def test_compare_asks_what_all_methods_offer(capsys: pytest.CaptureFixture[str]) -> None:
+    """Observables of the file that another method does not know are left out, with a word."""
+    experiment("a.toml", observables=["entropy", "sz"])
+    code, found, err = asked(capsys, "compare", "a.toml", "--methods", "kinetic-monte-carlo")
+    assert (code, err.splitlines()[1]) == (0, "Note: not all methods offer entropy: left out.")
+    assert [row["observable"] for row in found["largest_differences"]] == ["sz"]
+    code, found, _ = asked(
+        capsys, *("compare", "a.toml", "--methods", "kinetic-monte-carlo"), "--observable=entropy"
+    )
+    assert code == 2
+    assert "`entropy` holds EntropyTerm" in found["error"]["message"]
+
+
 def test_compare_says_when_a_method_gave_no_answer(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

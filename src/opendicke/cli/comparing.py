@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -146,11 +147,28 @@ def _asked(
         experiment.state,
         experiment.times,
         listed,
-        observables or experiment.observables,
+        observables or _offered(experiment, model, listed),
         experiment.seed,
         reference=reference,
         validity=validity,
     )
+
+
+def _offered(experiment: Any, model: Any, methods: Sequence[Any]) -> list[str]:
+    """Observables of the file that all methods offer; all of them if that leaves none."""
+    from opendicke.errors import InputError
+    from opendicke.solving import check_question
+
+    kept = []
+    for name in experiment.observables:
+        with suppress(InputError):
+            for method in methods:
+                check_question(model, experiment.state, method, [name])
+            kept.append(name)
+    left = [name for name in experiment.observables if name not in kept]
+    if kept and left:
+        note(f"not all methods offer {', '.join(left)}: left out")
+    return kept or list(experiment.observables)
 
 
 def _listed(text: str, own: Any) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -34,6 +34,35 @@ def card(title: str, rows: Iterable[tuple[str, str]], note: str = "") -> str:
     return (
         f'<div><strong>{escape(title)}</strong><table style="{_TABLE}"><tbody>{body}</tbody>'
         f"</table>{below}</div>"
+    )
+
+
+def grid(
+    title: str, head: Sequence[str], rows: Iterable[Sequence[str]], notes: Sequence[str] = ()
+) -> str:
+    """A table with named columns as HTML, in the same manner as `card`.
+
+    Parameters
+    ----------
+    title : str
+        What it is.
+    head : sequence of str
+        Names of the columns.
+    rows : iterable of sequences of str
+        Plain text, a word for each column.
+    notes : sequence of str
+        Lines below, as plain text.
+    """
+
+    def line(words: Sequence[str], tag: str) -> str:
+        cells = (f'<{tag} style="{_CELL}">{escape(word)}</{tag}>' for word in words)
+        return f"<tr>{''.join(cells)}</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    below = "".join(f"<div><small>{escape(note)}</small></div>" for note in notes if note)
+    return (
+        f'<div><strong>{escape(title)}</strong><table style="{_TABLE}">'
+        f"<thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>{below}</div>"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import html
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -60,9 +62,10 @@ class Rows(HTMLParser):
         assert self.open.pop() == tag
         if tag == "tr":
             self.rows[self._cells["th"]] = self._cells["td"]
+            self._cells = {}
 
     def handle_data(self, data: str) -> None:
-        if self.open[-1] in ("th", "td"):
+        if self.open and self.open[-1] in self._cells:
             self._cells[self.open[-1]] += data
 
 
@@ -76,6 +79,23 @@ def test_html_is_whole_and_suits_every_theme(name: str) -> None:
     assert not re.search(r"colou?r|background|#[0-9a-f]{3}|<b>|<script", text)
     assert len(text) < 5000
     assert type(OBJECTS[name]).__name__ in text
+
+
+def test_html_of_advice() -> None:
+    """A line for each method, with its verdict and reason, and the suggestion below."""
+    model = od.DickeModel([[2.0], [-1.5]], 1.0, loss=11.0, gain=1.0, field=0.02)
+    state = od.ProductState.polarized("-z", bosons="stationary")
+    advice = od.advise(model, state, [0.0, 10.0])
+    text = advice._repr_html_()
+    Rows(text)
+    for each in advice.opinions:
+        assert f">{each.name}</td>" in text
+        assert f">{each.verdict.name.lower()}</td>" in text
+        assert html.escape(each.reason) in text
+    assert html.escape(advice.sentence) in text
+    assert not re.search(r"colou?r|background|#[0-9a-f]{3}", text)
+    nasty = dataclasses.replace(advice, sentence="<script>")
+    assert "<script>" not in nasty._repr_html_()
 
 
 def test_rows_of_a_model() -> None:

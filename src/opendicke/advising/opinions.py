@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from opendicke.display import grid
 from opendicke.errors import InputError, nearest
 from opendicke.methods.base import AbstractMethod, Verdict
 
@@ -150,6 +151,22 @@ class Advice:
             "sentence": self.sentence,
             "notes": list(self.notes),
         }
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                each.name,
+                each.verdict.name.lower(),
+                "; ".join([each.reason, *each.remarks]),
+                "" if each.error is None else f"{each.error:.2g}",
+                "" if each.seconds is None else duration(each.seconds),
+                "" if each.memory is None else size(each.memory),
+            )
+            for each in self.opinions
+        ]
+        head = ("method", "verdict", "why", "error", "time", "memory")
+        chosen = "" if self.suggestion is None else python_of(self.suggestion)
+        return grid("Advice", head, rows, (self.question, *self.notes, self.sentence, chosen))
 
     def __str__(self) -> str:
         lines = _wrapped(self.question, "")

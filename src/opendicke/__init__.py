@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from opendicke.measure.terms import QuadratureTerm as QuadratureTerm
     from opendicke.measure.terms import SpinPairTerm as SpinPairTerm
     from opendicke.measure.terms import SpinTerm as SpinTerm
+    from opendicke.methods.auto import Auto as Auto
     from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo as KineticMonteCarlo
     from opendicke.methods.lindblad import Lindblad as Lindblad
     from opendicke.methods.mean_field import MeanField as MeanField
@@ -169,6 +170,7 @@ _HOME = {
     "Advice": "advising.opinions",
     "Opinion": "advising.opinions",
     "advise": "advising.asking",
+    "Auto": "methods.auto",
     "Binary": "model.couplings",
     "CorrelationTerm": "measure.terms",
     "CoupledParamagnet": "physics.coupled_paramagnet",

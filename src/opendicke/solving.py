@@ -16,9 +16,11 @@ import xarray as xr
 
 from opendicke.errors import InputError, ValidityWarning, shown
 from opendicke.measure.raw import Raw, Status
-from opendicke.methods.base import AbstractMethod, Assessment, enforce
-from opendicke.model.checks import affordable, seed_of
+from opendicke.methods.auto import Auto, named_method
+from opendicke.methods.base import VALIDITY, AbstractMethod, Assessment, enforce
+from opendicke.model.checks import affordable, choice, seed_of
 from opendicke.model.dicke import DickeModel
+from opendicke.model.disorder import RandomDicke
 from opendicke.model.ensemble import Ensemble
 from opendicke.model.ising import IsingModel
 from opendicke.model.reduce import reduce
@@ -38,7 +40,7 @@ def solve(
     model: DickeModel | IsingModel,
     state: ProductState | Ensemble,
     times: Any,
-    method: AbstractMethod,
+    method: AbstractMethod | str,
     observables: Any = None,
     seed: int = 0,
     *,
@@ -57,7 +59,9 @@ def solve(
     times : array (T,)
         Strictly increasing output times, in units of 1/energy.
     method : AbstractMethod
-        How, for instance `MeanField()`.
+        How, for instance `MeanField()`; or "auto", for the cheapest method that holds, as `advise`
+        suggests it (`Auto` takes another error than 0.05). What was chosen is said on standard
+        error, unless `progress` is False, and in the attribute `method_choice`.
     observables : list of names
         What is asked; see `known_observables()`. By default the mean spin and the photons, or
         what of it the method offers.
@@ -92,23 +96,50 @@ def solve(
     [-1.    -0.987]
     """
     times = check_times(times)
-    asked = check_question(model, state, method, observables)
+    given, chosen = _chosen(model, state, times, method, observables, validity, progress)
+    asked = check_question(model, state, given, observables)
     key = (seed_of(seed), 0)
     check_answers(model, asked, times)
     problem = reduce(model, state)
-    enforce(method, method.assess(problem, times), validity)
+    if not chosen:  # else advice has looked more closely
+        enforce(given, given.assess(problem, times), validity)
     start = clock.perf_counter()
-    with Bar(type(method).__name__, enabled=progress) as bar:
-        raw = method.run_many([problem], times, asked, [key], bar)[0]
+    with Bar(type(given).__name__, enabled=progress) as bar:
+        raw = given.run_many([problem], times, asked, [key], bar)[0]
     if raw.status is not Status.OK:
-        warnings.warn(f"{type(method).__name__}: {raw.message}.", ValidityWarning, stacklevel=2)
+        warnings.warn(f"{type(given).__name__}: {raw.message}.", ValidityWarning, stacklevel=2)
     provenance = provenance_of(
-        describe({"model": model, "state": state, "method": method}),
-        device=method.device(),
+        describe({"model": model, "state": state, "method": given}),
+        device=given.device(),
         seed=key[0],
         seconds=clock.perf_counter() - start,
     )
+    if chosen:
+        provenance["method_choice"] = chosen
     return to_dataset([raw], {}, asked, times, model, provenance)
+
+
+def _chosen(
+    model: Any,
+    state: Any,
+    times: Any,
+    method: Any,
+    observables: Any,
+    validity: str,
+    progress: bool | None,
+) -> tuple[Any, str]:
+    """The method, and the words of the choice where it was "auto"."""
+    method = named_method(method)
+    if not isinstance(method, Auto):
+        return method, ""
+    choice("validity", validity, VALIDITY)
+    from opendicke.advising.asking import advise
+    from opendicke.advising.choosing import choice_of
+
+    if isinstance(model, RandomDicke):
+        raise InputError("model", "be drawn first (call its `draw`)", f"was {shown(model)}")
+    advice = advise(model, state, times, observables, method.target_error)
+    return choice_of(advice, validity, progress)
 
 
 def trajectories(

@@ -129,7 +129,7 @@ def slips(problem: Problem, times: Array) -> Slips:
     )
     moved = min(1.0, largest * span)
     h = np.abs(model.field[rows])
-    t = _grid(span, dephasing.max(), z, energies)
+    t = _grid(_lifetime(g[rows], omega, loss, gain, span), dephasing.max(), z, energies)
     coherent = _coherence(g[rows], omega, loss, gain, t)
     initial = problem.initial
     shift, excess = initial.displacement[kept], initial.occupation[kept]
@@ -139,7 +139,7 @@ def slips(problem: Problem, times: Array) -> Slips:
     later, elsewhere = 0.0, False
     for k, (energy, rate) in enumerate(zip(energies, rates, strict=True)):
         kernel = 2 * h[:, None] ** 2 * (coherent * np.exp(1j * energy[:, None] * t)).real
-        apart = 2 * _cumulative(_cumulative(kernel, t) - rate[:, None], t)
+        apart = _apart(kernel, t, rate, coherent)
         if k >= len(starts):
             later = max(later, float(np.abs(apart).max()) * moved)
             continue
@@ -199,7 +199,7 @@ def _rates(model: DickeModel, rows: Array, energies: Array) -> Array:
         h = model.field[rows]
         table = tabulate(model.couplings[rows], *arrays, h, tolerance=1e-6)
         places = np.broadcast_to(np.arange(len(rows)), energies.shape)
-        return table.evaluate(places, energies)
+        return np.asarray(table.evaluate(places, energies))
     g = model.couplings[np.ix_(rows, kept)]
     omega, loss, gain = (each[kept] for each in arrays)
     pace = float(np.abs(energies).max() + np.sqrt((g**2).sum(axis=1).max()))
@@ -236,6 +236,22 @@ def _starts(bloch: Array) -> tuple[Array, Array]:
     made[:, open_] = np.concatenate([half, -half])
     shares = np.exp(np.log1p(made[:, open_] * z[open_]).sum(axis=1))
     return made, shares / shares.sum()
+
+
+def _lifetime(g: Array, omega: Array, loss: Array, gain: Array, span: float) -> float:
+    """A time after which no spin is coherent, at most the span."""
+    when = span * 2.0 ** -np.arange(48)
+    alive = np.abs(_coherence(g, omega, loss, gain, when)).max(axis=0) > _GONE / 10
+    first = int(np.argmax(alive)) if alive.any() else len(when) - 1
+    return float(when[max(first - 1, 0)])
+
+
+def _apart(kernel: Array, t: Array, rate: Array, coherent: Array) -> Array:
+    """The slip, 2 (p − W t), of kernels (n, T), from W t − p = ∫ s K ds + t ∫ₜ^∞ K ds."""
+    flown = _cumulative(kernel, t)
+    left = np.where(np.abs(coherent[:, -1]) > _GONE, rate - flown[:, -1], 0.0)
+    tail = flown[:, -1:] - flown + left[:, None]
+    return np.asarray(-2 * (_cumulative(kernel * t, t) + t * tail))
 
 
 def _grid(span: float, dephasing: float, z: Array, energies: Array) -> Array:

@@ -153,21 +153,24 @@ def _offering(opinion: Opinion, question: Question) -> Opinion:
     """Whether all that is asked is answered."""
     names = ["sx", "sy", "sz", *(["photons"] if question.model.modes else [])]
     asked = find_observables(names) if question.asked is None else question.asked
-    try:
-        opinion.method.check_observables(asked, question.model)
-    except InputError as error:
-        if question.asked is None:
-            axis = question.model.coupling_axis
-            told = f"of spins it gives s{axis} alone"
-            return replace(opinion, offered=False, remarks=(*opinion.remarks, told))
-        return replace(
-            opinion,
-            verdict=Verdict.INVALID,
-            reason=f"it does not answer what is asked: {error}",
-            error=None,
-            offered=False,
-        )
-    return opinion
+    missing = []
+    for item in asked:
+        try:
+            opinion.method.check_observables((item,), question.model)
+        except InputError:
+            missing.append(item.name)
+    if not missing:
+        return opinion
+    if question.asked is None:
+        axis = question.model.coupling_axis
+        told = f"of spins it gives s{axis} alone"
+        return replace(opinion, offered=False, remarks=(*opinion.remarks, told))
+    reason = f"it does not answer all that is asked: not {', '.join(missing)}"
+    if opinion.seconds is None:
+        reason = f"{opinion.reason}; {reason}"
+    return replace(
+        opinion, verdict=Verdict.INVALID, reason=reason, error=None, offered=False, remarks=()
+    )
 
 
 def _refused(method: AbstractMethod, reason: str, number: float, name: str) -> Opinion:
@@ -179,7 +182,7 @@ def _admitted(method: AbstractMethod, question: Question) -> str | None:
     try:
         method.admits(question.model, question.state)
     except InputError as error:
-        return f"it does not take it: {error}"
+        return f"it wants `{error.argument}` to {error.requirement}, but it {error.received}"
     return None
 
 
@@ -237,9 +240,12 @@ def _mean_field(question: Question) -> Opinion:
         return _graded(method, assessment, 0.0, 1.0, 0.0, question, words, numbers)
     off, _, how, whole = question.classical
     estimate = question.worst(off) * question.caution
+    spins = question.model.spins
     sizes = (
-        f"{question.model.spins} spins have {problem.groups} different rows of couplings; its "
-        "error falls as 1/N where many share each"
+        f"{spins} spins have {problem.groups} different rows of couplings; its error falls as 1/N "
+        "where many share each"
+        if spins > 1
+        else "its error falls as 1/N, and here is one spin"
     )
     if not math.isfinite(estimate):
         words = f"{_NOT_SEEN.format(question.span)}; {sizes}"
@@ -376,9 +382,8 @@ def _of_flips(
     )
     if found.looked < question.model.spins and found.looked:
         words += f" (rates of {found.looked} spins were looked at)"
-    return _graded(
-        method, assessment, estimate, share * question.target, sampled, question, words, numbers
-    )
+    most = share * question.target
+    return _graded(method, assessment, estimate, most, sampled, question, words, numbers, False)
 
 
 def _cost_of_flips(
@@ -406,8 +411,8 @@ def _remarks(question: Question) -> tuple[str, ...]:
     if slow >= np.abs(model.frequencies[narrow]).min():
         return ()
     return (
-        f"sidebands of {int(narrow.sum())} modes are resolved: rates peak where the energy of a "
-        "flip is a multiple of the frequency, and change much with parameters",
+        "modes turn faster than they lose: sidebands are resolved, rates peak where the energy of "
+        "a flip is a multiple of the frequency, and change much with parameters",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from opendicke.cli.application import app, main, script
 
 # isort: off
-from opendicke.cli import starting, running, showing, comparing, converting, papers, completing  # noqa: F401
+from opendicke.cli import starting, advising, running, showing, comparing, converting, papers, completing  # noqa: F401
 # isort: on
 
 app.command()(completing.completion)

@@ -15,6 +15,7 @@ import numpy as np
 from opendicke.display import card, plural
 from opendicke.errors import InputError, nearest, shown
 from opendicke.measure.observables import find_observables
+from opendicke.methods.auto import named_method
 from opendicke.methods.base import AbstractMethod
 from opendicke.model.checks import integer, real, seed_of
 from opendicke.model.dicke import DickeModel
@@ -37,6 +38,7 @@ class Experiment:
     times : array (T,)
         Output times, in units of 1/energy.
     method : AbstractMethod
+        Or "auto", for `Auto()`: the method that `advise` suggests.
     observables : list of names
     realizations : int
         How many draws of the ensemble.
@@ -95,6 +97,7 @@ class Experiment:
     most_trajectories: int = 1_000_000
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "method", named_method(self.method))
         kinds: dict[str, tuple[type, ...]] = {
             "model": (RandomDicke, DickeModel),
             "state": (ProductState,),

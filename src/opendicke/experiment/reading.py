@@ -19,6 +19,7 @@ from opendicke.experiment.tables import (
     method_table,
     validated,
 )
+from opendicke.methods.auto import Auto
 from opendicke.methods.base import AbstractMethod
 from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo
 from opendicke.methods.lindblad import Lindblad
@@ -250,8 +251,9 @@ def build_method(settings: dict[str, Any]) -> AbstractMethod:
     if "kind" not in settings:
         raise InputError("kind", "be given", "was missing")
     kind = settings["kind"]
-    if not isinstance(kind, str) or kind not in METHODS:
-        raise InputError("kind", "be a known method", nearest(str(kind), METHODS))
-    method = METHODS[kind]
+    known: dict[str, type[AbstractMethod]] = {**METHODS, Auto.kind: Auto}
+    if not isinstance(kind, str) or kind not in known:
+        raise InputError("kind", "be a known method", nearest(str(kind), known))
+    method = known[kind]
     validated(method_table(method), settings)
     return method(**{name: value for name, value in settings.items() if name != "kind"})

@@ -13,6 +13,7 @@ import xarray as xr
 
 from opendicke.errors import InputError, ValidityWarning, shown
 from opendicke.experiment.campaign import Campaign, Ledger, pending
+from opendicke.experiment.choosing import attributes_at, settled
 from opendicke.experiment.estimate import Estimate, cost_of, survey, tell
 from opendicke.experiment.executors import Executor, make_executor
 from opendicke.experiment.experiment import Experiment
@@ -91,12 +92,16 @@ def run(
         raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")
     choice("validity", validity, VALIDITY)
     path = None if store is None else check_writable(store, overwrite=True)
+    there = attributes_at(path) if path is not None and not overwrite else None
+    experiment, chosen = settled(experiment, validity, there, progress)
     with make_executor(workers, scheduler, client) as executor:
         if path is not None and path.suffix == ".zarr":
             with named_as_given(path):
-                dataset = run_stored(experiment, path, executor, overwrite, validity, progress)
+                dataset = run_stored(
+                    experiment, path, executor, overwrite, validity, progress, chosen
+                )
         else:
-            dataset = _whole(experiment, path, executor, overwrite, validity, progress)
+            dataset = _whole(experiment, path, executor, overwrite, validity, progress, chosen)
     _report(dataset)
     return dataset
 
@@ -171,12 +176,14 @@ def estimate(
     """
     if not isinstance(experiment, Experiment):
         raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")
+    path = None if store is None else named(store)
+    there = None if path is None else attributes_at(path)
+    experiment, _ = settled(experiment, validity, there, progress=False)
     check_memory(experiment, stored=store is not None)
     plan = Plan.of(experiment)
     found = survey(plan, validity)
     layout = blank_layout(plan, found)
     mask = plan.asked()
-    path = None if store is None else named(store)
     if path is not None and path.exists():
         if is_ensemble(path):
             with named_as_given(path):
@@ -196,6 +203,7 @@ def _whole(
     overwrite: bool,
     validity: str,
     progress: bool | None,
+    chosen: str,
 ) -> xr.Dataset:
     """Compute everything in memory, and save it at the end if there is a path."""
     if path is not None and path.exists() and not overwrite:
@@ -203,7 +211,7 @@ def _whole(
     check_memory(experiment)
     plan = Plan.of(experiment)
     found = survey(plan, validity)
-    sink = EnsembleMemory(blank_layout(plan, found))
+    sink = EnsembleMemory(blank_layout(plan, found, chosen))
     tell(cost_of(plan, plan.asked(), found, sink.layout, executor.workers), progress)
     campaign = Campaign(plan, sink, executor, validity, progress)
     campaign.run()

@@ -56,6 +56,7 @@ def run_stored(
     overwrite: bool,
     validity: str,
     progress: bool | None,
+    chosen: str = "",
 ) -> xr.Dataset:
     """Begin a store, go on with the one that is there, or replace it when another is complete."""
     if overwrite and path.exists():
@@ -67,7 +68,9 @@ def run_stored(
             )
         with locked(path):
             try:
-                dataset = run_stored(experiment, beside, executor, False, validity, progress)
+                dataset = run_stored(
+                    experiment, beside, executor, False, validity, progress, chosen
+                )
             except KeyboardInterrupt as interruption:
                 said, there, _ = str(interruption).partition(";")
                 how = f"{said}; go on by running the same again, to overwrite" if there else said
@@ -81,7 +84,7 @@ def run_stored(
     check_memory(experiment, stored=True)
     plan = Plan.of(experiment)
     found = survey(plan, validity)
-    layout = blank_layout(plan, found)
+    layout = blank_layout(plan, found, chosen)
     tell(cost_of(plan, plan.asked(), found, layout, executor.workers), progress)
     new = _missing_folders(path)
     store = EnsembleStore.create(path, layout)
@@ -195,8 +198,11 @@ def stored_experiment(path: Path) -> Experiment:
     return experiment
 
 
-def blank_layout(plan: Plan, found: Survey) -> Layout:
-    """The layout of an ensemble whose first realizations have been surveyed."""
+def blank_layout(plan: Plan, found: Survey, chosen: str = "") -> Layout:
+    """The layout of an ensemble whose first realizations have been surveyed.
+
+    `chosen` says how its method was chosen, where that was not the user.
+    """
     experiment = plan.experiment
     device, seed = experiment.method.device(), experiment.seed
     provenance = provenance_of({}, device=device, seed=seed, seconds=0.0)
@@ -212,6 +218,8 @@ def blank_layout(plan: Plan, found: Survey) -> Layout:
         "essence": as_json(essence(experiment)),
         "experiment_file": text,
     }
+    if chosen:
+        attributes["method_choice"] = chosen
     return layout_of(
         found.model,
         found.observables,
@@ -240,8 +248,9 @@ def _ends(plan: Plan) -> tuple[int, int] | None:
 def _grow(store: EnsembleStore, layout: Layout) -> None:
     """Make room for what is asked in a store that has less."""
     there = store.layout
-    kept = ("created", "wall_time_seconds", "opendicke_version")
-    attributes = {**layout.attributes, **{name: there.attributes[name] for name in kept}}
+    kept = ("created", "wall_time_seconds", "opendicke_version", "method_choice")
+    before = {name: there.attributes[name] for name in kept if name in there.attributes}
+    attributes = {**layout.attributes, **before}
     extents = {
         name: max(size, layout.extents.get(name, size)) for name, size in there.extents.items()
     }

@@ -1,0 +1,150 @@
+"""Advice for a whole experiment, and the one method that "auto" stands for in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from opendicke.advising.asking import TARGET, check_target, concluded, judged, merged
+from opendicke.advising.choosing import Choice, choice_of
+from opendicke.advising.opinions import Advice
+from opendicke.errors import InputError, shown
+from opendicke.experiment.experiment import Experiment
+from opendicke.experiment.plan import Place, Plan
+from opendicke.experiment.reading import build_method
+from opendicke.measure.observables import find_observables
+from opendicke.methods.auto import Auto
+
+_POINTS = 6
+"""Points of a sweep that are looked at, the first and the last among them."""
+_DRAWS = 3
+"""Realizations at the first of them; at the others it is one."""
+_LARGE = 200_000
+"""Couplings from which on two members are looked at in all."""
+
+
+def advise_experiment(experiment: Experiment, target_error: float | None = None) -> Advice:
+    """Which methods hold for an experiment, why, and what they cost.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its own method does not matter, but for the error it may have where it is "auto".
+    target_error : float, optional
+        The largest error that a valid method may have, as in `advise`.
+
+    Returns
+    -------
+    Advice
+        The worst opinion over a few members counts; times are those of all members together.
+
+    Raises
+    ------
+    InputError
+        If settings of the method are swept: then the method is given.
+    """
+    if not isinstance(experiment, Experiment):
+        raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")
+    if target_error is None:
+        own = experiment.method
+        target_error = own.target_error if isinstance(own, Auto) else TARGET
+    target = check_target(target_error)
+    swept = {path: v for path, v in experiment.sweep.items() if not path.startswith("method.")}
+    plan = Plan.of(dataclasses.replace(experiment, sweep=swept))
+    asked = find_observables(experiment.observables)
+    places, cells = _looked_at(plan), int(plan.asked().sum())
+    every, sizes = [], []
+    for place in places:
+        cell = plan.cell(place)
+        sizes.append((cell.model.spins, cell.model.modes))
+        every.append(judged(cell.model, cell.state, experiment.times, asked, target))
+    notes: tuple[str, ...] = ()
+    if cells > 1:
+        notes = (
+            f"Of {cells:,} members {len(places)} were looked at, over the sweep and the draws; "
+            "the worst counts, and times are those of all members, one after the other",
+        )
+    span = float(experiment.times[-1] - experiment.times[0])
+    question = (
+        f"{_range([n for n, _ in sizes], 'spin')}, {_range([m for _, m in sizes], 'mode')}; "
+        f"{_range([len(experiment.times)], 'time')} over {span:.4g}; to be valid is "
+        f"to deviate from exact by at most the error, {target:g} or less"
+    )
+    return concluded(merged(every, cells), question, target, notes)
+
+
+def settled(
+    experiment: Experiment,
+    validity: str,
+    there: Mapping[str, Any] | None = None,
+    progress: bool | None = None,
+) -> tuple[Experiment, str]:
+    """The experiment with the method that "auto" stands for, and the choice in words.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    validity : {"refuse", "warn", "ignore"}
+    there : mapping, optional
+        Attributes of results that are gone on with: their method is kept.
+    progress : bool, optional
+        False: do not say on standard error what was chosen.
+
+    Raises
+    ------
+    InputError
+        If settings of the method are swept.
+    ValidityError
+        If nothing is valid.
+    """
+    if not isinstance(experiment.method, Auto):
+        return experiment, ""
+    for path in experiment.sweep:
+        if path.startswith("method."):
+            raise InputError(f"sweep.{path}", "come with a named method", 'the method was "auto"')
+    if there is not None:
+        table = json.loads(there["experiment"])["method"]
+        return _with(experiment, Choice(build_method(table), there.get("method_choice", "")))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        advice = advise_experiment(experiment)
+    return _with(experiment, choice_of(advice, validity, progress))
+
+
+def attributes_at(path: Path) -> Mapping[str, Any] | None:
+    """Attributes of the results at a path, if there are any of an experiment."""
+    from opendicke.results.store import load
+
+    if not path.exists():
+        return None
+    attributes: Mapping[str, Any] = load(path).attrs
+    return attributes if "experiment" in attributes else None
+
+
+def _with(experiment: Experiment, choice: Choice) -> tuple[Experiment, str]:
+    return dataclasses.replace(experiment, method=choice.method), choice.sentence
+
+
+def _looked_at(plan: Plan) -> list[Place]:
+    """A few members: over the sweep, and over realizations at its first point."""
+    points = plan.points()
+    model = plan.experiment.model
+    large = (model.spins or 0) * (model.modes or 0) > _LARGE
+    count = min(len(points), 2 if large else _POINTS)
+    chosen = [
+        points[k] for k in np.unique(np.linspace(0, len(points) - 1, count).round(0)).astype(int)
+    ]
+    more = 0 if large else min(plan.experiment.realizations, _DRAWS) - 1
+    return [*chosen, *((*chosen[0][:-1], k + 1) for k in range(more))]
+
+
+def _range(values: list[int], what: str) -> str:
+    low, high = min(values), max(values)
+    many = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    return f"{many} {what}{'' if high == 1 else 's'}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -157,6 +158,10 @@ def test_every_curve_has_the_draws_that_it_needs() -> None:
             np.testing.assert_allclose(mean[curve], members.mean(axis=0), atol=1e-14)
             expected = members.std(axis=0, ddof=1) / np.sqrt(count)
             np.testing.assert_allclose(error[curve], expected, atol=1e-14)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", od.ValidityWarning)
+        laws = with_laws(found, parameters)
+    np.testing.assert_array_equal(laws["law_realizations_used"], counts)
 
 
 def test_the_curve_of_another_program() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
 
 from opendicke.analysis.relaxation_map import relaxation_fits
+from opendicke.errors import ValidityWarning
 from opendicke.papers.catalogue import Desk, Scale
 from opendicke.papers.kelly2021.ensembles import gathered, over_draws
 from opendicke.papers.kelly2021.scales import FIELD
@@ -110,7 +112,10 @@ def with_laws(dataset: xr.Dataset, parameters: Mapping[str, Any]) -> xr.Dataset:
         photon_time_low=("curve", photon.low, about),
         photon_time_high=("curve", photon.high, about),
     )
-    laws = relaxation_fits(timed, "sx", **law_settings(timed, parameters))
+    with warnings.catch_warnings():
+        # Curves have as many realizations as they need, some fewer than others.
+        warnings.filterwarnings("ignore", r".* left out \(\d+ pending\)\.$", ValidityWarning)
+        laws = relaxation_fits(timed, "sx", **law_settings(timed, parameters))
     return timed.assign({f"law_{name}": variable for name, variable in laws.data_vars.items()})
 
 

@@ -31,6 +31,11 @@ class Auto(AbstractMethod):
     ----------
     target_error : float
         The largest error that the method may have, from 0.001 to 0.1, as in `advise`.
+
+    Raises
+    ------
+    InputError
+        If the target is out of its range.
     """
 
     target_error: float = 0.05

@@ -25,7 +25,7 @@ import opendicke as od
 from opendicke.cli import application, main, output
 from opendicke.cli.completing import METHODS, SHELLS
 from opendicke.cli.templates import TEMPLATES
-from opendicke.experiment.reading import METHODS as KINDS
+from opendicke.experiment.reading import METHODS as NAMED
 
 SMALL: dict[str, Any] = {
     "seed": 1,
@@ -44,6 +44,7 @@ SMALL: dict[str, Any] = {
     "method": {"kind": "rate-equation"},
     "sweep": {"model.field": [0.05, 0.1]},
 }
+KINDS = {**NAMED, "auto": od.Auto}
 SAMPLES = {"method": {"kind": "kinetic-monte-carlo", "trajectories": 40}}
 
 

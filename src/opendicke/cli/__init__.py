@@ -9,7 +9,16 @@ from __future__ import annotations
 from opendicke.cli.application import app, main, script
 
 # isort: off
-from opendicke.cli import starting, advising, running, showing, comparing, converting, papers, completing  # noqa: F401
+from opendicke.cli import (  # noqa: F401
+    starting,
+    advising,
+    running,
+    showing,
+    comparing,
+    converting,
+    papers,
+    completing,
+)
 # isort: on
 
 app.command()(completing.completion)

@@ -172,11 +172,11 @@ def _offered(experiment: Any, model: Any, methods: Sequence[Any]) -> list[str]:
 
 
 def _listed(text: str, own: Any) -> list[Any]:
-    """The method of the file, and those that are named besides."""
+    """The method of the file unless it is to be chosen, and those that are named besides."""
     from opendicke.errors import InputError
     from opendicke.experiment.reading import build_method
 
-    listed = [own]
+    listed = [] if own.kind == "auto" else [own]
     for item in text.split(","):
         name, *settings = item.strip().split(":")
         kind = name.strip().replace("_", "-")
@@ -191,7 +191,8 @@ def _listed(text: str, own: Any) -> list[Any]:
             where = "" if of_all else f"have a setting `{error.argument}` that must "
             raise InputError("--methods", where + error.requirement, error.received) from None
     if len(listed) < 2:
-        raise InputError("--methods", "name a method besides that of the file", f"was `{text}`")
+        wanted = "name two methods" if own.kind == "auto" else "name a method besides that of the file"
+        raise InputError("--methods", wanted, f"was `{text}`")
     return listed
 
 

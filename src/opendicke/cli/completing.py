@@ -13,6 +13,7 @@ METHODS = (
     "kinetic-monte-carlo",
     "lindblad",
     "quantum-jumps",
+    "auto",
 )
 """Names of methods in experiment files, known without loading any of them."""
 SCALES = ("smoke", "paper", "beyond")

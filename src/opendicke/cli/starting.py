@@ -29,8 +29,8 @@ def new(
 ) -> None:
     """Write a commented experiment file to start from.
 
-    Methods: mean-field, truncated-wigner, rate-equation, kinetic-monte-carlo, lindblad and
-    quantum-jumps. Every file runs in seconds as it stands.
+    Methods: mean-field, truncated-wigner, rate-equation, kinetic-monte-carlo, lindblad,
+    quantum-jumps, and auto, the one that is advised. Every file runs in seconds as it stands.
     """
     from opendicke.cli.templates import TEMPLATES, written
     from opendicke.errors import InputError, StoreError, nearest

@@ -284,6 +284,31 @@ tolerance = 1e-2          # error by Fock states and time steps; left out, 1e-4
 # block = 8               # trajectories between two reports of progress""",
         '"model.couplings.strength" = [0.25, 0.5]',
     ),
+    "auto": Template(
+        "A few spins and a lossy mode, by the method that is advised.",
+        """\
+# The method is chosen when the experiment is run: the cheapest of those that hold for these
+# parameters, to the error below. `opendicke advise` says of every method why it is one or not.""",
+        '["sz", "sx", "photons"]',
+        """\
+couplings = { kind = "binary", strength = 0.5 }
+spins = 4
+modes = 1""",
+        """\
+frequencies = 1.0       # of all modes, or a list with one for each
+loss = 1.0              # the same
+gain = 0.0              # the same; below the loss
+field = 0.5             # of all spins, or a list with one for each""",
+        ("z", "x"),
+        _VACUUM.format(spins="+z"),
+        """\
+stop = 10.0
+points = 41             # equally spaced, both ends included
+# start = 0.0
+# first = 0.01          # then the first step is this long, and later ones grow geometrically""",
+        "# target_error = 0.05   # the largest deviation from exact that it may have, 0.001 to 0.1",
+        '"model.couplings.strength" = [0.25, 0.5]',
+    ),
 }
 """Templates by the names of methods in experiment files."""
 

@@ -98,7 +98,7 @@ def advise(
     >>> state = od.ProductState.polarized("-z", bosons="stationary")
     >>> advice = od.advise(model, state, [0, 10, 50])
     >>> advice["RateEquation"].verdict.name, advice["MeanField"].verdict.name
-    ('VALID', 'DOUBTFUL')
+    ('VALID', 'INVALID')
     """
     if not isinstance(model, (DickeModel, RandomDicke)):
         raise InputError("model", "be a DickeModel or a RandomDicke", f"was {shown(model)}")

@@ -28,6 +28,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.integrate import DOP853
 
+from opendicke.advising.free import Modes, free_deviations
+from opendicke.advising.off import Off
 from opendicke.interop.quantum_modes import QuantumModes
 from opendicke.model.checks import Array
 from opendicke.model.reduce import Problem
@@ -111,6 +113,15 @@ class Cluster:
         hot = 2 * np.maximum(self.occupation, settled) + 1
         return float((4 * self.couplings**2 @ (hot / size**2)).max(initial=0.0))
 
+    def free(self, elapsed: Array, *, alone: bool = False) -> tuple[Off, Off]:
+        """Deviations of mean field and truncated Wigner at times, as if without field.
+
+        `alone` leaves out photons of what does not couple.
+        """
+        modes = Modes(self.frequencies, self.loss, self.gain, self.displacement, self.occupation)
+        other = np.zeros(len(elapsed)) if alone else self.other_photons
+        return free_deviations(self.couplings, self.bloch, self.count, modes, other, elapsed)
+
     @property
     def work(self) -> float:
         """Numbers that one evaluation of the equations for covariances touches, about."""
@@ -121,15 +132,6 @@ class Cluster:
     def small(self) -> bool:
         """Whether covariances can be followed in a few seconds."""
         return self.variables <= MOST_VARIABLES and self.work <= _EACH
-
-
-class Off(NamedTuple):
-    """Deviations of one method from exact."""
-
-    spins: float
-    """Of single-spin Pauli expectation values."""
-    photons: float
-    """Relative to max(1, photons)."""
 
 
 class Fluctuations(NamedTuple):

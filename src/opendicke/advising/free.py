@@ -12,7 +12,8 @@ Without field every :math:`Z_j` is conserved. With u = (1 − e^{−zt})/z, z = 
 with the mean :math:`m = 2\,\mathrm{Re}(\alpha u)` and the variance v of
 :math:`\int(a + a^\dagger)dt` in free modes. Truncated Wigner multiplies it by
 :math:`\cos\sum_\lambda 2g_{i\lambda}^2\varphi_\lambda`, the turn in the field that the spin made
-itself; mean field has the phase of the mean force alone.
+itself, where spins point along or across the coupling axis, so that Z is
+±1 always; mean field has the phase of the mean force alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from opendicke.advising.fluctuations import Off
+from opendicke.advising.off import Off
 from opendicke.model.checks import Array
 
 
@@ -149,7 +150,7 @@ def free_deviations(
     mean_field, wigner : Off
     """
     found = kicks(modes, t)
-    across = np.hypot(bloch[:, 0], bloch[:, 1])
+    across = (bloch[:, 0] + 1j * bloch[:, 1])[:, None]
     z = bloch[:, 2]
     made = free_factors(couplings, z, np.arange(len(z)), count, found)
     damping = (modes.loss - modes.gain)[:, None]
@@ -161,7 +162,9 @@ def free_deviations(
     settled = np.divide(modes.gain[:, None], damping, out=np.zeros_like(damping), where=damping > 0)
     thermal = modes.occupation[:, None] * kept + settled * (1 - kept)
     total = (np.abs(mean) ** 2 + spread + thermal).sum(axis=0) + photons
-    apart = spread.sum(axis=0) / np.maximum(1.0, total)
-    off = (across[:, None] * np.abs(made.mean_field - made.exact)).max()
-    classical = (across[:, None] * np.abs(made.wigner - made.exact)).max()
-    return Off(float(off), float(apart.max())), Off(float(classical), 0.0)
+    lacking = spread.sum(axis=0) / np.maximum(1.0, total)
+    off, classical = (
+        float(max(np.abs(apart.real).max(), np.abs(apart.imag).max()))
+        for apart in (across * (made.mean_field - made.exact), across * (made.wigner - made.exact))
+    )
+    return Off(off, float(lacking.max())), Off(classical, 0.0)

@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 
 from opendicke.advising.flips import Slips, slips
-from opendicke.advising.fluctuations import MOST_VARIABLES, Cluster, Off, fluctuations
-from opendicke.advising.free import Modes, free_deviations
+from opendicke.advising.fluctuations import Cluster, fluctuations
 from opendicke.advising.large import short_times
+from opendicke.advising.off import Off
 from opendicke.advising.opinions import Opinion
 from opendicke.errors import InputError
 from opendicke.measure.observables import Observable, find_observables
@@ -89,27 +89,18 @@ class Question:
     def classical(self) -> tuple[Off, Off, str, bool]:
         """Deviations of mean field and truncated Wigner, how found, and whether to the end."""
         cluster = self.cluster
-        if not self.driven and len(cluster.field) * cluster.variables <= _CLOSED:
-            modes = Modes(
-                cluster.frequencies,
-                cluster.loss,
-                cluster.gain,
-                cluster.displacement,
-                cluster.occupation,
-            )
-            field, wigner = free_deviations(
-                cluster.couplings,
-                cluster.bloch,
-                cluster.count,
-                modes,
-                cluster.other_photons,
-                self.times - self.times[0],
-            )
+        closed = len(cluster.field) * cluster.variables <= _CLOSED
+        if not self.driven and closed:
+            field, wigner = cluster.free(self.times - self.times[0])
             return field, wigner, "in closed form, as there is no field", True
-        if cluster.variables <= MOST_VARIABLES:
+        if cluster.small:
             found = fluctuations(cluster, self.times)
+            # Until the field turns it, a classical spin turns in its own field.
+            quarter = 0.5 / float(np.abs(cluster.field).max())
+            early = cluster.free(np.linspace(0, min(self.span, quarter), _EARLY), alone=True)[1]
+            wigner = found.wigner._replace(spins=max(found.wigner.spins, early.spins))
             how = "by the equations for covariances"
-            return found.mean_field, found.wigner, how, found.followed
+            return found.mean_field, wigner, how, found.followed
         found_short = short_times(cluster, self.span)
         how = (
             f"by the loss of coherence in modes and other spins alone, as covariances of "
@@ -134,6 +125,8 @@ class Question:
 
 
 _CLOSED = 4_000_000
+"""Numbers from which on closed forms are left."""
+_EARLY = 9
 
 
 def opinions(question: Question) -> tuple[Opinion, ...]:

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from opendicke.advising.fluctuations import Cluster, Off
+from opendicke.advising.fluctuations import Cluster
 from opendicke.advising.free import Modes, kicks
+from opendicke.advising.off import Off
 
 _TIMES = 16
 _ROWS = 256

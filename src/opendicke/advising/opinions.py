@@ -170,7 +170,7 @@ class Advice:
 
     def __str__(self) -> str:
         lines = _wrapped(self.question, "")
-        lines += ["", f"{'method':<18}{'verdict':<10}{'error':<9}{'time':<14}{'memory':<10}"]
+        lines += ["", f"{'method':<18}{'verdict':<10}{'error':<9}{'time':<14}memory"]
         for each in self.opinions:
             error = "-" if each.error is None else f"{each.error:.2g}"
             seconds = "-" if each.seconds is None else duration(each.seconds)

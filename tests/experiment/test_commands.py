@@ -289,6 +289,16 @@ def test_compare_a_file(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path(found["figure"]) == Path("results/a_comparison.png")
 
 
+def test_compare_where_the_method_is_to_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    """The named ones alone are compared."""
+    experiment("a.toml", method={"kind": "auto"})
+    methods = "rate-equation,kinetic-monte-carlo:trajectories=4"
+    code, found, _ = asked(capsys, "compare", "a.toml", "--methods", methods)
+    assert (code, list(found["methods"])) == (0, ["KineticMonteCarlo", "RateEquation"])
+    assert main(["compare", "a.toml", "--methods", "auto,lindblad"]) == 2
+    assert "must name two methods, but was `auto,lindblad`" in capsys.readouterr().err
+
+
 def test_compare_asks_what_all_methods_offer(capsys: pytest.CaptureFixture[str]) -> None:
     """Observables of the file that another method does not know are left out, with a word."""
     experiment("a.toml", observables=["entropy", "sz"])

@@ -191,7 +191,8 @@ def _listed(text: str, own: Any) -> list[Any]:
             where = "" if of_all else f"have a setting `{error.argument}` that must "
             raise InputError("--methods", where + error.requirement, error.received) from None
     if len(listed) < 2:
-        wanted = "name two methods" if own.kind == "auto" else "name a method besides that of the file"
+        chosen = own.kind == "auto"
+        wanted = "name two methods" if chosen else "name a method besides that of the file"
         raise InputError("--methods", wanted, f"was `{text}`")
     return listed
 

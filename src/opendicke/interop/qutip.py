@@ -302,7 +302,8 @@ def _spin_state(part: Any, frame: Array, pure: bool) -> Any:
         part = type(part)(part.count, part.couplings, part.field, part.bloch @ frame)
     if pure:
         return qutip.Qobj(part.sectors[0].vector[:, None])
-    return qutip.Qobj(sp.block_diag([each.state for each in part.sectors], format="csr"))
+    blocks = sp.block_diag([sp.coo_array(each.state) for each in part.sectors])
+    return qutip.Qobj(sp.csr_matrix(blocks))
 
 
 def displaced_thermal(size: int, alpha: complex, hot: float, pure: bool = False) -> Any:

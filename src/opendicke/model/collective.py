@@ -274,4 +274,4 @@ class SpinSpace:
 
 def _blocks(matrices: Sequence[Any]) -> sp.csr_array:
     """Matrices along the diagonal."""
-    return sp.csr_array(sp.block_diag(matrices, format="csr"))
+    return sp.csr_array(sp.block_diag([sp.coo_array(m) for m in matrices], format="csr"))

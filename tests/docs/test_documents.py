@@ -70,6 +70,7 @@ def as_a_user() -> Iterator[None]:
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the examples, as the working directory."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    shutil.copytree(ROOT / "docs" / "data", tmp_path / "docs" / "data")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -365,12 +365,13 @@ def _lagging(
 ) -> float:
     """Photons by which modes lag behind flips, over max(1, photons).
 
-    In the time 1/Γ that photons take to follow, the flips out of a configuration change their
+    In the time 2/Γ that amplitudes take to follow, the flips out of a configuration change their
     number by so much, and each takes an amplitude through what lies between. Of the initial
     configurations the mean counts, of others the worst, as far as they are reached.
     """
     g, z, damping, everything = bath
-    settle = min(1 / float(damping.min()), span)
+    settle = min(2 / float(damping.min()), span)
+    passing = min(4 / float(damping.min()), span)
     starts = len(shares)
     expected, later = np.zeros(2), 0.0
     for k, sigma in enumerate(configurations):
@@ -378,9 +379,10 @@ def _lagging(
         level = float((np.abs(force / z) ** 2).sum()) + hot
         flipped = force - 2 * sigma[rows, None] * g
         change = np.abs(((flipped**2 - force**2) / np.abs(z) ** 2).sum(axis=1))
-        change = change + (g**2 / np.abs(z) ** 2).sum(axis=1)
+        # Of an amplitude that turns from −α to α, |α|² lacks 4/Γ in all.
+        change = change * settle + (g**2 / np.abs(z) ** 2).sum(axis=1) * passing
         many = len(everything) / len(rows)
-        gained = float((rates[k] * change).sum()) * settle * many
+        gained = float((rates[k] * change).sum()) * many
         if k < starts:
             expected += shares[k] * np.array([gained, level])
         else:

@@ -58,7 +58,7 @@ def test_nothing_valid_is_refused_in_a_sentence() -> None:
 
 
 def test_the_least_doubtful_is_taken_with_a_warning() -> None:
-    model = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0, field=0.1)
+    model = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0, field=0.5)
     advice = od.advise(model, DOWN, [0, 10.0], ["sz"])
     rates = advice["RateEquation"]
     assert rates.verdict.name == "DOUBTFUL"

@@ -11,7 +11,7 @@ import pytest
 
 import opendicke as od
 from opendicke.advising.flips import _coherence, _rates, slips
-from opendicke.advising.fluctuations import Cluster, fluctuations
+from opendicke.advising.fluctuations import Cluster, _Motion, fluctuations
 from opendicke.advising.free import Modes, free_factors, gaussian_factors, kicks
 from opendicke.advising.large import short_times
 from opendicke.experiment.reading import build_method
@@ -317,6 +317,30 @@ def test_nothing_valid_is_said() -> None:
     assert advice.toml == ""
     assert "No method is valid within 0.05" in advice.sentence
     assert "least doubtful" in str(advice).replace("\n", " ")
+
+
+def test_the_search_for_an_estimate_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few variables that turn fast for a long time: so many evaluations, and no estimate."""
+    monkeypatch.setattr("opendicke.advising.fluctuations._WORK", 4e8)
+    calls = []
+    flow = _Motion.rhs
+
+    def counted(self: _Motion, y: Any) -> Any:
+        calls.append(1)
+        return flow(self, y)
+
+    monkeypatch.setattr(_Motion, "rhs", counted)
+    slow = od.DickeModel([[1.0]], 1.0, loss=8.0, gain=4.0, field=0.005)
+    found = fluctuations(cluster_of(slow, DOWN, [0, 1e6]), np.array([0, 1e6]))
+    assert not found.followed
+    assert found.mean_field.spins == np.inf
+    assert 500 < len(calls) < 1200
+    # Where neither method answers what is asked, no equations are solved at all.
+    calls.clear()
+    advice = od.advise(slow, DOWN, [0, 1e6], ["sz", "entropy"])
+    assert not calls
+    assert "not entropy" in advice["MeanField"].reason
+    assert "not entropy" in advice["TruncatedWigner"].reason
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ _EACH = 3e7
 """Numbers that one evaluation may touch, about."""
 _WORK = 4e9
 """The same for all together: seconds of one core."""
+_CALL = 4e5
+"""Numbers that could be touched while one evaluation only calls what touches them."""
 _LEAST = 240
 """Evaluations that are made in any case, if need be."""
 _GONE = 0.6
@@ -172,7 +174,7 @@ def fluctuations(cluster: Cluster, times: Array) -> Fluctuations:
         solver = DOP853(
             lambda _, y: motion.rhs(y), 0.0, state, elapsed[-1], rtol=_ACCURACY, atol=_ACCURACY
         )
-        most = max(_LEAST, _WORK / cluster.work)
+        most = max(_LEAST, _WORK / (_CALL + cluster.work))
         while reached < len(times) and solver.status == "running" and solver.nfev < most:
             solver.step()
             if not np.isfinite(solver.y).all():

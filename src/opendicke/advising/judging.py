@@ -76,6 +76,21 @@ class Question:
         """Whether a field turns any spin."""
         return bool(self.model.field.any())
 
+    def missing(self, method: AbstractMethod) -> list[str]:
+        """What a method does not answer: of all that is asked, or of what is by default."""
+        names = ["sx", "sy", "sz", *(["photons"] if self.model.modes else [])]
+        found = []
+        for item in find_observables(names) if self.asked is None else self.asked:
+            try:
+                method.check_observables((item,), self.model)
+            except InputError:
+                found.append(item.name)
+        return found
+
+    def refused(self, method: AbstractMethod) -> bool:
+        """Whether a method cannot answer what the user asked."""
+        return self.asked is not None and bool(self.missing(method))
+
     def worst(self, off: Off) -> float:
         """The deviation that counts for what is asked."""
         return max(off.spins, off.photons) if self.photons else off.spins
@@ -144,14 +159,7 @@ def opinions(question: Question) -> tuple[Opinion, ...]:
 
 def _offering(opinion: Opinion, question: Question) -> Opinion:
     """Whether all that is asked is answered."""
-    names = ["sx", "sy", "sz", *(["photons"] if question.model.modes else [])]
-    asked = find_observables(names) if question.asked is None else question.asked
-    missing = []
-    for item in asked:
-        try:
-            opinion.method.check_observables((item,), question.model)
-        except InputError:
-            missing.append(item.name)
+    missing = question.missing(opinion.method)
     if not missing:
         return opinion
     if question.asked is None:
@@ -170,12 +178,19 @@ def _refused(method: AbstractMethod, reason: str, number: float, name: str) -> O
     return Opinion(method, Verdict.INVALID, reason, number, name, None, None, None)
 
 
+def _not_asked(method: AbstractMethod, assessment: Assessment) -> Opinion:
+    """No estimate where the answers are others than those asked for, as `_offering` will say."""
+    seconds, memory = assessment.seconds, assessment.memory
+    return Opinion(method, Verdict.INVALID, "", math.nan, "see reason", None, seconds, memory)
+
+
 def _admitted(method: AbstractMethod, question: Question) -> str | None:
     """Why a method does not take the question, if it does not."""
     try:
         method.admits(question.model, question.state)
     except InputError as error:
-        return f"it wants `{error.argument}` to {error.requirement}, but it {error.received}"
+        must = f"the {error.argument} must {error.requirement}"
+        return f"it does not apply: {must}, but {error.received}"
     return None
 
 
@@ -231,6 +246,8 @@ def _mean_field(question: Question) -> Opinion:
     if question.model.thermodynamic or not problem.couplings.any():
         words = "it is exact in this limit"
         return _graded(method, assessment, 0.0, 1.0, 0.0, question, words, numbers)
+    if question.refused(method):
+        return _not_asked(method, assessment)
     off, _, how, whole = question.classical
     estimate = question.worst(off) * question.caution
     spins = question.model.spins
@@ -279,6 +296,8 @@ def _truncated_wigner(question: Question) -> Opinion:
         words = "it is exact for uncoupled spins and modes"
         sampled = (1 - _SHARE) * target
         return _graded(method, assessment, 0.0, 1.0, sampled, question, words, {})
+    if question.refused(method):
+        return _not_asked(method, assessment)
     _, off, how, whole = question.classical
     estimate = question.worst(off) * question.caution
     self_term = assessment.number

@@ -20,6 +20,7 @@ from opendicke.model.reduce import reduce
 
 TWO = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0, field=0.02)
 DOWN = od.ProductState.polarized("-z", bosons="stationary")
+DOWN_VACUUM = od.ProductState.polarized("-z")
 TIMES = [0.0, 10.0, 50.0]
 
 
@@ -341,6 +342,29 @@ def test_the_search_for_an_estimate_is_bounded(monkeypatch: pytest.MonkeyPatch) 
     assert not calls
     assert "not entropy" in advice["MeanField"].reason
     assert "not entropy" in advice["TruncatedWigner"].reason
+
+
+def test_what_is_not_promised_is_told() -> None:
+    assert od.advise(TWO, DOWN, TIMES, ["sz_spin", "photons"]).notes == ()
+    advice = od.advise(TWO, DOWN, TIMES, ["sz", "energy", "entropy"])
+    assert advice.notes == (
+        "energy, entropy are not part of the promise: they were judged by spins and photons",
+    )
+    assert "energy, entropy are not" in str(advice).replace("\n", " ").lower()
+
+
+@pytest.mark.parametrize("coupling", [1e-12, 1e-300, 1e80, 1e150])
+def test_rates_that_cannot_be_had_are_an_opinion(coupling: float) -> None:
+    model = od.DickeModel([[coupling]], 1.0, loss=0.5, field=0.4)
+    opinion = od.advise(model, DOWN, [0, 1.0])["RateEquation"]
+    assert opinion.verdict is not Verdict.VALID
+
+
+def test_no_spin_is_off_by_more_than_two() -> None:
+    model = od.DickeModel([[0.5], [0.2]], 0.0, field=0.1)
+    numbers = od.advise(model, DOWN_VACUUM, [0, 10.0])["MeanField"].numbers
+    assert numbers is not None
+    assert 0.6 < numbers["spins_off"] <= 2
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from opendicke.advising.judging import Question, opinions
+from opendicke.advising.judging import OF_SPINS, Question, opinions
 from opendicke.advising.opinions import Advice, Opinion, duration, python_of, size
 from opendicke.errors import InputError, shown
 from opendicke.measure.observables import Observable, find_observables
@@ -121,7 +121,9 @@ def advise(
         which = "realization 0" if count == 1 else f"realizations 0 to {count - 1}"
         note = (f"Of the ensemble {which} of seed {number} were looked at; the worst counts",)
     every = [judged(each, state, times, asked, target) for each in drawn]
-    return concluded(merged(every), question_of(drawn[0], times, target), target, note)
+    return concluded(
+        merged(every), question_of(drawn[0], times, target), target, (*note, *beyond(asked))
+    )
 
 
 def check_target(value: object) -> float:
@@ -140,6 +142,18 @@ def judged(
     question = Question(model, state, reduce(model, state), times, asked, target)
     with np.errstate(all="ignore"):
         return opinions(question)
+
+
+def beyond(asked: tuple[Observable, ...] | None) -> tuple[str, ...]:
+    """A note on what is asked and not part of the promise."""
+    names = [item.name for item in asked or () if item.name not in (*OF_SPINS, "photons")]
+    if not names:
+        return ()
+    one = len(names) == 1
+    verb, who = ("is", "it was") if one else ("are", "they were")
+    return (
+        f"{', '.join(names)} {verb} not part of the promise: {who} judged by spins and photons",
+    )
 
 
 def question_of(model: DickeModel, times: Array, target: float) -> str:

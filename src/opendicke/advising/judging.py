@@ -38,6 +38,8 @@ _FLOOR = 0.2
 """No promise is below this share of the target."""
 _HOPELESS = 4.0
 """Estimated deviations above this many times the target are called invalid."""
+OF_SPINS = ("sx", "sy", "sz", "sx_spin", "sy_spin", "sz_spin", "overlap")
+"""Observables that are means of single spins."""
 LONGEST = 1e9
 """Seconds from which on a method counts as impossible."""
 _DIGITS = 9.0
@@ -68,8 +70,7 @@ class Question:
         """Whether modes are asked for."""
         if self.asked is None:
             return self.model.modes > 0
-        spins = {"sx", "sy", "sz", "sx_spin", "sy_spin", "sz_spin", "overlap"}
-        return any(item.name not in spins for item in self.asked)
+        return any(item.name not in OF_SPINS for item in self.asked)
 
     @property
     def driven(self) -> bool:
@@ -110,12 +111,13 @@ class Question:
             return field, wigner, "in closed form, as there is no field", True
         if cluster.small:
             found = fluctuations(cluster, self.times)
+            seen = found.mean_field.possible, found.wigner.possible
             # Until the field turns it, a classical spin turns in its own field.
             quarter = 0.5 / float(np.abs(cluster.field).max())
             early = cluster.free(np.linspace(0, min(self.span, quarter), _EARLY), alone=True)[1]
-            wigner = found.wigner._replace(spins=max(found.wigner.spins, early.spins))
+            wigner = seen[1]._replace(spins=max(seen[1].spins, early.spins))
             how = "by the equations for covariances"
-            return found.mean_field, wigner, how, found.followed
+            return seen[0], wigner, how, found.followed
         found_short = short_times(cluster, self.span)
         how = (
             f"by the loss of coherence in modes and other spins alone, as covariances of "
@@ -344,7 +346,11 @@ def _of_flips(
 ) -> Opinion:
     if (why := _admitted(method, question)) is not None:
         return _refused(method, why, math.nan, "see reason")
-    found = question.flips
+    try:
+        found = question.flips
+    except InputError as error:  # coherence that no table can hold
+        reason = f"its rates cannot be had: the {error.argument} must {error.requirement}"
+        return _refused(method, f"{reason}, but {error.received}", math.nan, "see reason")
     numbers = {
         "field_times_coherence_time": found.drive,
         "two_flip_decay_over_rate": found.ratio,
@@ -385,11 +391,16 @@ def _of_flips(
         "modes that follow flips late": found.lag,
     }
     leading = max(parts, key=lambda name: parts[name])
-    words = (
-        f"spins deviate by {min(found.spins, 2.0):.2g}, most of it by {leading} "
-        f"({min(parts[leading], 2.0):.2g})"
-        + (f", photons by {found.photons:.2g} of max(1, photons)" if question.photons else "")
-        + f"; field times coherence time is up to {found.drive:.2g}, coherence two flips apart "
+    if found.spins < 2.0:
+        words = (
+            f"spins deviate by {found.spins:.2g}, most of it by {leading} ({parts[leading]:.2g})"
+        )
+        if question.photons:
+            words += f", photons by {found.photons:.2g} of max(1, photons)"
+    else:  # more than two numbers between ±1 can be apart
+        words = f"second order in the field, which judges rates, fails here (mostly {leading})"
+    words += (
+        f"; field times coherence time is up to {found.drive:.2g}, coherence two flips apart "
         f"decays {found.ratio:.2g} times as fast as spins flip"
     )
     if found.looked < question.model.spins and found.looked:

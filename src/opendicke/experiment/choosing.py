@@ -5,19 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from opendicke.advising.asking import TARGET, check_target, concluded, judged, merged
+from opendicke.advising.asking import TARGET, beyond, check_target, concluded, judged, merged
 from opendicke.advising.choosing import Choice, choice_of
 from opendicke.advising.opinions import Advice
 from opendicke.errors import InputError, shown
 from opendicke.experiment.experiment import Experiment
 from opendicke.experiment.plan import Place, Plan
 from opendicke.experiment.reading import build_method
+from opendicke.experiment.stored import attributes_at
 from opendicke.measure.observables import find_observables
 from opendicke.methods.auto import Auto
 
@@ -76,13 +75,13 @@ def advise_experiment(experiment: Experiment, target_error: float | None = None)
         f"{_range([len(experiment.times)], 'time')} over {span:.4g}; to be valid is "
         f"to deviate from exact by at most the error, {target:g} or less"
     )
-    return concluded(merged(every, cells), question, target, notes)
+    return concluded(merged(every, cells), question, target, (*notes, *beyond(asked)))
 
 
 def settled(
     experiment: Experiment,
     validity: str,
-    there: Mapping[str, Any] | None = None,
+    path: Path | None = None,
     progress: bool | None = None,
 ) -> tuple[Experiment, str]:
     """The experiment with the method that "auto" stands for, and the choice in words.
@@ -91,8 +90,8 @@ def settled(
     ----------
     experiment : Experiment
     validity : {"refuse", "warn", "ignore"}
-    there : mapping, optional
-        Attributes of results that are gone on with: their method is kept.
+    path : Path, optional
+        Where results may be that are gone on with: their method is kept.
     progress : bool, optional
         False: do not say on standard error what was chosen.
 
@@ -108,23 +107,14 @@ def settled(
     for path in experiment.sweep:
         if path.startswith("method."):
             raise InputError(f"sweep.{path}", "come with a named method", 'the method was "auto"')
-    if there is not None:
-        table = json.loads(there["experiment"])["method"]
-        return _with(experiment, Choice(build_method(table), there.get("method_choice", "")))
+    there = None if path is None else attributes_at(path)
+    if there is not None and "method" in (made := json.loads(there["experiment"])):
+        chosen = Choice(build_method(made["method"]), there.get("method_choice", ""))
+        return _with(experiment, chosen)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         advice = advise_experiment(experiment)
     return _with(experiment, choice_of(advice, validity, progress))
-
-
-def attributes_at(path: Path) -> Mapping[str, Any] | None:
-    """Attributes of the results at a path, if there are any of an experiment."""
-    from opendicke.results.store import load
-
-    if not path.exists():
-        return None
-    attributes: Mapping[str, Any] = load(path).attrs
-    return attributes if "experiment" in attributes else None
 
 
 def _with(experiment: Experiment, choice: Choice) -> tuple[Experiment, str]:

@@ -151,7 +151,7 @@ def _fock(space: SpinSpace, modes: QuantumModes, span: float, tolerance: float) 
             unknowns = 2 * states * inside
             return Cost(unknowns, 2 * unknowns * each, _products(0.5 * norm * span, unknowns))
         norm += float(((modes.loss + 2 * modes.gain) * size).sum())
-        unknowns, whole = pairs * inside**2, (states * inside) ** 2
+        unknowns, whole = pairs * (inside * inside), (states * inside) * (states * inside)
         entries = unknowns * (2 * each + 2)
         extra = _BYTES * (whole - unknowns) * (2 * each + 2)  # before sectors are taken apart
         return Cost(unknowns, entries, _products(norm * span, unknowns), extra)
@@ -180,7 +180,7 @@ def _displaced(space: SpinSpace, modes: QuantumModes, span: float, tolerance: fl
         turns = 2 * _parts(space) * inside  # entries of a row of the field, displacements included
         roots = float(np.sqrt(inside))
         # Dense displacements of every mode, and flips of all parts for what is asked.
-        extra = 100 * float((size**2).sum()) + 64 * len(space.parts) * states * inside**2
+        extra = 100 * float((size**2).sum()) + 64 * len(space.parts) * states * (inside * inside)
         norm = float((np.abs(modes.frequencies) * size).sum()) + 2 * _field(space) * roots
         if pure:
             unknowns = 2 * states * inside
@@ -188,7 +188,7 @@ def _displaced(space: SpinSpace, modes: QuantumModes, span: float, tolerance: fl
             return Cost(unknowns, entries, _products(norm * span, unknowns), extra)
         drive = 2 * forces * (modes.loss + modes.gain) / np.maximum(rate, 1e-300)
         norm += float(((modes.loss + 2 * modes.gain) * size + drive * np.sqrt(size)).sum())
-        unknowns = pairs * inside**2
+        unknowns = pairs * (inside * inside)
         entries = unknowns * (2 + 6 * modes.count + 2 * turns)
         return Cost(unknowns, entries, _products(norm * span, unknowns), extra)
 

@@ -90,6 +90,20 @@ def test_a_store_keeps_the_method_it_was_begun_with(tmp_path: Path) -> None:
     assert od.run(experiment, other, progress=False).trajectories.size  # goes on with what is there
 
 
+def test_a_damaged_store_of_a_sweep_is_mended_with_its_method(tmp_path: Path) -> None:
+    path = tmp_path / "swept.zarr"
+    experiment = od.Experiment(
+        PAIR, DOWN, [0, 10.0], od.Auto(), ["sz"], sweep={"model.field": [0.01, 0.02]}
+    )
+    first = od.run(experiment, path, progress=False)
+    cells = next(file for file in path.rglob("sz/c*") if file.is_file())
+    cells.write_bytes(cells.read_bytes()[:-1])
+    with pytest.warns(od.ValidityWarning, match="damaged on disk"):
+        again = od.run(experiment, path, progress=False)
+    assert again.sz.identical(first.sz)
+    assert again.attrs["method_choice"] == first.attrs["method_choice"]
+
+
 def test_files_hold_it_and_the_choice_is_the_same_every_time(tmp_path: Path) -> None:
     file = tmp_path / "auto.toml"
     file.write_text(FILE)

@@ -104,9 +104,9 @@ def settled(
     """
     if not isinstance(experiment.method, Auto):
         return experiment, ""
-    for path in experiment.sweep:
-        if path.startswith("method."):
-            raise InputError(f"sweep.{path}", "come with a named method", 'the method was "auto"')
+    for swept in experiment.sweep:
+        if swept.startswith("method."):
+            raise InputError(f"sweep.{swept}", "come with a named method", 'the method was "auto"')
     there = None if path is None else attributes_at(path)
     if there is not None and "method" in (made := json.loads(there["experiment"])):
         chosen = Choice(build_method(made["method"]), there.get("method_choice", ""))

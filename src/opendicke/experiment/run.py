@@ -13,7 +13,7 @@ import xarray as xr
 
 from opendicke.errors import InputError, ValidityWarning, shown
 from opendicke.experiment.campaign import Campaign, Ledger, pending
-from opendicke.experiment.choosing import attributes_at, settled
+from opendicke.experiment.choosing import settled
 from opendicke.experiment.estimate import Estimate, cost_of, survey, tell
 from opendicke.experiment.executors import Executor, make_executor
 from opendicke.experiment.experiment import Experiment
@@ -92,8 +92,7 @@ def run(
         raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")
     choice("validity", validity, VALIDITY)
     path = None if store is None else check_writable(store, overwrite=True)
-    there = attributes_at(path) if path is not None and not overwrite else None
-    experiment, chosen = settled(experiment, validity, there, progress)
+    experiment, chosen = settled(experiment, validity, None if overwrite else path, progress)
     with make_executor(workers, scheduler, client) as executor:
         if path is not None and path.suffix == ".zarr":
             with named_as_given(path):
@@ -177,8 +176,7 @@ def estimate(
     if not isinstance(experiment, Experiment):
         raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")
     path = None if store is None else named(store)
-    there = None if path is None else attributes_at(path)
-    experiment, _ = settled(experiment, validity, there, progress=False)
+    experiment, _ = settled(experiment, validity, path, progress=False)
     check_memory(experiment, stored=store is not None)
     plan = Plan.of(experiment)
     found = survey(plan, validity)

@@ -318,6 +318,13 @@ def _attributes(path: Path) -> dict[str, Any]:
     return dict(_layout_at(path).attributes)
 
 
+def attributes_at(path: Path) -> dict[str, Any] | None:
+    """Attributes of the results at a path, if there are any; the cells of a store are not read."""
+    if not path.exists():
+        return None
+    return _attributes(path) if is_ensemble(path) else dict(load(path).attrs)
+
+
 def _layout_at(path: Path) -> Layout:
     """The layout of a store, read without the right to write it."""
     if not path.exists():

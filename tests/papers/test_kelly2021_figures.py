@@ -168,7 +168,8 @@ def test_the_curve_of_another_program() -> None:
     """Fig. 2, left, at ω = 10: pooled z over times a locked period apart, and a wrong σ fails."""
     times = np.asarray(REFERENCE["t"])
     chosen = np.flatnonzero(times <= 10.0)
-    parameters = {**SCALES["paper"].parameters["fig2_left"], "stop": 10.0, "draws": 16, "seed": 3}
+    changed = {"stop": 10.0, "draws": 16, "trajectories": 100, "seed": 3, "target_stderr": None}
+    parameters = {**SCALES["paper"].parameters["fig2_left"], **changed}
     pooled = []
     for sigma in (2.0, 1.8):
         point = {"alpha": 10.0, "sigma": sigma, "frequency": 10.0}

@@ -56,7 +56,10 @@ def check_question(
     if not isinstance(state, (ProductState, Ensemble)):
         raise InputError("state", "be a ProductState or an Ensemble", f"was {shown(state)}")
     if not isinstance(method, AbstractMethod):
-        raise InputError("method", "be a method such as MeanField()", f"was {shown(method)}")
+        given = f"was the class {method.__name__}" if isinstance(method, type) else None
+        raise InputError(
+            "method", "be a method such as MeanField()", given or f"was {shown(method)}"
+        )
     if not isinstance(state, method.starts):
         raise InputError(
             "state", f"be a ProductState for {type(method).__name__}", f"was {shown(state)}"

@@ -119,7 +119,7 @@ MODEL: list[tuple[Call, str, str, str]] = [
 ]
 
 ENSEMBLE: list[tuple[Call, str, str, str]] = [
-    (lambda: ensemble(couplings=3), "couplings", "be a distribution (Gaussian", "was 3"),
+    (lambda: ensemble(couplings=3), "couplings", "or Fixed for a table)", "was 3"),
     (lambda: ensemble(couplings=od.Binary), "couplings", "be a distribution", "was <class"),
     (lambda: ensemble(spins=None), "spins", "be given for random couplings", "was missing"),
     (lambda: ensemble(spins=4.0), "spins", "be an integer", "was 4.0"),
@@ -292,7 +292,7 @@ QUESTION: list[tuple[Call, str, str, str]] = [
     (lambda: ask(model="dicke"), "model", "be a DickeModel or an IsingModel", "was 'dicke'"),
     (lambda: ask(state="+z"), "state", "be a ProductState or an Ensemble", "was '+z'"),
     (lambda: ask(method="mean-field"), "method", "such as MeanField()", "was 'mean-field'"),
-    (lambda: ask(method=od.MeanField), "method", "such as MeanField()", "was <class"),
+    (lambda: ask(method=od.MeanField), "method", "such as MeanField()", "was the class MeanField"),
     (
         lambda: od.assess(ensemble(), UP, [0, 1], od.MeanField()),
         "model",
@@ -535,6 +535,14 @@ def test_what_no_store_can_hold(suffix: str, tmp_path: Path) -> None:
     dataset = xr.Dataset({"a": ("t", np.array([object()]))}, attrs={"format": 1})
     with pytest.raises(od.StoreError, match="cannot be written"):
         od.save(dataset, tmp_path / f"a{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_dataset(tmp_path: Path) -> None:
+    """A result of another kind is an InputError, and leaves nothing behind."""
+    given: Any = {"sz": 1.0}
+    with pytest.raises(od.InputError, match="`dataset` must be an xarray Dataset, but was"):
+        od.save(given, tmp_path / "a.nc")
     assert not list(tmp_path.iterdir())
 
 

@@ -107,3 +107,12 @@ def test_a_large_mixed_spin_is_refused_at_once() -> None:
     model = od.DickeModel(np.full((20_000, 1), 0.01), 1.0, loss=1.0, field=0.3)
     with pytest.raises(od.InputError, match="GB"):
         ask(model, od.ProductState.bloch([0.3, 0.0, 0.4]))
+
+
+def test_operators_of_single_spins_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of N spins some 7N numbers for each state: refused before they are made."""
+    model = od.DickeModel(np.linspace(0.1, 0.2, 12)[:, None], 1.0, field=0.3)
+    monkeypatch.setattr("opendicke.model.checks.machine_memory", lambda: 10**8)
+    assert od.to_qutip(model, UP, 4, ["sz"]).H.shape == (2**14, 2**14)
+    with pytest.raises(od.InputError, match="`levels` must ask for no more than the memory"):
+        od.to_qutip(model, UP, 40)

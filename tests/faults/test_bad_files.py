@@ -295,7 +295,7 @@ TEXTS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "two states": (
         changed("pattern = 0", 'pattern = 0\nspins = "+z"'),
-        ("`state.spins` must be given", "`spins`, `pattern` were"),
+        ("`state.spins` must be given alone", "`spins` and `pattern` were"),
     ),
     "state without spins": (changed("pattern = 0\nflipped = 0.25", ""), ("but none was",)),
     "axis without configuration": (
@@ -343,7 +343,7 @@ TEXTS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "sweep without quotes": (
         changed('"model.frequencies"', "model.frequencies"),
-        ("`sweep.model`",),
+        ('name parameters in quotes, such as "model.frequencies" = [', "had a table `model`"),
     ),
     "sweep empty": (changed("[1.0, 2.0]", "[]"), ("hold at least one value",)),
     "sweep with repetition": (changed("[1.0, 2.0]", "[1, 1.0]"), ("hold distinct values",)),
@@ -615,8 +615,8 @@ STORES: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "nothing there": ("bad.zarr", lambda _: None, "`bad.zarr` does not exist"),
     "damaged zarr": ("bad.zarr", _damage_zarr, "is damaged"),
     "damaged nc": ("bad.nc", _damage_nc, "cannot be read as a dataset"),
-    "empty folder": ("bad.zarr", lambda f: (f / "bad.zarr").mkdir(), "cannot be read as a dataset"),
-    "a file": ("bad.zarr", _file("bad.zarr", b"x"), "cannot be read as a dataset"),
+    "empty folder": ("bad.zarr", lambda f: (f / "bad.zarr").mkdir(), "it holds no Zarr store"),
+    "a file": ("bad.zarr", _file("bad.zarr", b"x"), "it is no folder"),
     "a folder": ("bad.nc", lambda f: (f / "bad.nc").mkdir(), "cannot be read as a dataset"),
     "empty file": ("bad.nc", _file("bad.nc", b""), "cannot be read as a dataset"),
     "words": ("bad.nc", _file("bad.nc", b"hello\nworld\n" * 100), "cannot be read as a dataset"),

@@ -164,7 +164,7 @@ QUESTIONS: list[tuple[Call, str, str, str]] = [
     (
         lambda: ask(state=od.ProductState.pattern(3)),
         "pattern",
-        "be one of 0 … 0",
+        "be 0, as there is one pattern",
         "was 3",
     ),
     (
@@ -192,7 +192,7 @@ QUESTIONS: list[tuple[Call, str, str, str]] = [
         "1000000000 trajectories of 2 spins and 1 modes at 99 times",
     ),
     (lambda: follow(method=Rates()), "method", MAKERS, "was RateEquation("),
-    (lambda: follow(method=Chains), "method", "be a method such as", "was <class"),
+    (lambda: follow(method=Chains), "method", "be a method such as", "was the class"),
     (lambda: follow(method=Chains(target_stderr=0.1)), "target_stderr", "be left out", "was 0.1"),
     (lambda: follow(observables=["sz", "overlap_variance"]), "observables", SINGLE, MEANS),
     (lambda: follow(observables=["entropy"]), "observables", "be made of terms", "`entropy` holds"),

@@ -196,7 +196,7 @@ QUESTIONS: list[tuple[Call, str, str, str]] = [
     ),
     (lambda: follow(method=Wigner(target_stderr=0.1)), "target_stderr", "be left out", "was 0.1"),
     (lambda: follow(method=od.MeanField()), "method", "be TruncatedWigner", "was MeanField("),
-    (lambda: follow(method=Wigner), "method", "be a method such as", "was <class"),
+    (lambda: follow(method=Wigner), "method", "be a method such as", "was the class"),
     (lambda: follow(seed=-1), "seed", "be at least 0", "was -1"),
     (lambda: follow(seed=1.0), "seed", "be an integer", "was 1.0"),
     (lambda: follow(times=[1, 0]), "times", "strictly increasing", "entry 1 (0) follows 1"),

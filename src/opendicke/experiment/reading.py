@@ -86,6 +86,7 @@ def parse_parts(text: str, folder: Path, name: str = "experiment") -> dict[str, 
         reason = shown(str(error), 200)
         raise InputError("file", "be valid TOML", f"`{name}` was not: {reason}") from None
     _check_plain(document)
+    _check_quoted(document.get("sweep"))
     table = validated(ExperimentTable, document)
     return {
         "model": _within("model", _model, table.model, folder),
@@ -142,6 +143,18 @@ def _check_plain(document: dict[str, Any]) -> None:
             raise InputError(place, "hold integers of at most 64 bits", "had a larger one")
 
 
+def _check_quoted(sweep: Any) -> None:
+    """Refuse paths of a sweep without quotes, which TOML takes for tables in tables."""
+    for name, value in sweep.items() if isinstance(sweep, dict) else ():
+        path = [name]
+        while isinstance(value, dict) and value:
+            name, value = next(iter(value.items()))
+            path.append(name)
+        if len(path) > 1:
+            wanted = f'name parameters in quotes, such as "{".".join(path)}" = [1.0, 2.0]'
+            raise InputError("sweep", wanted, f"had a table `{path[0]}`")
+
+
 def _one_line(text: str) -> bool:
     return len(f"{text}.".splitlines()) == 1 and all(c >= " " and c != "\x7f" for c in text)
 
@@ -179,8 +192,11 @@ def _state(table: StateTable) -> ProductState:
     kinds = ("spins", "pattern", "bloch", "configuration")
     given = [name for name in kinds if getattr(table, name) is not None]
     if len(given) != 1:
-        received = ", ".join(f"`{name}`" for name in given) + " were" if given else "none was"
-        raise InputError("spins", "be given, or `pattern`, `bloch`, `configuration`: one", received)
+        others = "be given, or `pattern`, `bloch` or `configuration` instead"
+        if given:
+            others = "be given alone, as one of `spins`, `pattern`, `bloch`, `configuration`"
+        received = " and ".join(f"`{name}`" for name in given) + " were" if given else "none was"
+        raise InputError("spins", others, received)
     owners = {"flipped": "pattern", "seed": "pattern", "axis": "configuration"}
     for name, owner in owners.items():
         if getattr(table, name) is not None and given[0] != owner:

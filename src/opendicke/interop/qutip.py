@@ -106,7 +106,7 @@ def to_qutip(
     chosen = checked_levels(levels, space, modes)
     states = space.most[0] * math.prod(chosen)
     mixed = not space.pure or modes.occupation.any()
-    needed = 16 * (12 * states + (2 * states**2 if mixed else 0))
+    needed = _bytes(space, modes, states) + (32 * states**2 if mixed else 0)
     affordable("levels", f"operators on {states} states", needed)
     asked = find_observables(
         (["sx", "sy", "sz", "photons"] if modes.count else ["sx", "sy", "sz"])
@@ -118,6 +118,12 @@ def to_qutip(
         return QutipProblem(
             fock.hamiltonian(), fock.jumps(), dict(_operators(fock, asked)), fock.initial()
         )
+
+
+def _bytes(space: SpinSpace, modes: QuantumModes, states: int) -> int:
+    """Memory of the operators: those of every factor, their sums, and sums that are being made."""
+    across = sum(1 if part.size == 2 else 2 for part in space.parts)  # entries of X in a row
+    return 24 * states * (7 * across + 10 * modes.count + 6)
 
 
 def exactly() -> Any:

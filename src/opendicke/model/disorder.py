@@ -88,7 +88,7 @@ class RandomDicke:
         if not isinstance(self.couplings, Couplings):
             raise InputError(
                 "couplings",
-                "be a distribution (Gaussian, Uniform, Binary, Discrete, Fixed)",
+                "be a distribution (Gaussian, Uniform, Binary, Discrete, or Fixed for a table)",
                 f"was {shown(self.couplings)}",
             )
         for name, axis in (("spins", 0), ("modes", 1)):

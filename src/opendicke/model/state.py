@@ -121,7 +121,9 @@ class Pattern:
     def bloch(self, model: DickeModel | IsingModel) -> Array:
         patterns = model.pattern_matrix
         if self.index >= len(patterns):
-            raise InputError("pattern", f"be one of 0 … {len(patterns) - 1}", f"was {self.index}")
+            last = len(patterns) - 1
+            wanted = f"be one of 0 … {last}" if last else "be 0, as there is one pattern"
+            raise InputError("pattern", wanted, f"was {self.index}")
         z = np.array(patterns[self.index], dtype=float)
         if not z.all():
             spin = int(np.argmax(z == 0))

@@ -92,6 +92,8 @@ def save(dataset: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> P
     StoreError
         If something is there, or it cannot be written.
     """
+    if not isinstance(dataset, xr.Dataset):
+        raise InputError("dataset", "be an xarray Dataset", f"was {shown(dataset)}")
     path = check_writable(path, overwrite=overwrite, suffixes=READABLE)
     mark = uuid.uuid4().hex[:8]
     partial, former = (path.with_name(f".{mark}.{word}{path.suffix}") for word in ("new", "old"))
@@ -209,6 +211,9 @@ def load(path: str | Path) -> xr.Dataset:
         raise
     except Exception as error:  # readers raise whatever their libraries raise on damaged files
         reason = shown(str(error), 200)
+        roots = (path / "zarr.json", path / ".zgroup")
+        if path.suffix == ".zarr" and not any(map(os.path.exists, roots)):
+            reason = "it holds no Zarr store" if os.path.isdir(path) else "it is no folder"
         raise StoreError(f"`{path}` cannot be read as a dataset: {reason}.") from None
     if "identity" in dataset.attrs and any((path / group).exists() for group in GROUPS):
         # An ensemble but for its journal: what is missing would be taken for NaN.

@@ -119,6 +119,23 @@ def test_files_hold_it_and_the_choice_is_the_same_every_time(tmp_path: Path) -> 
     assert ds.attrs["method_choice"]
 
 
+def test_doubts_of_a_method_itself_do_not_contradict_advice(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Mean field doubts every model of few spins; here, where hardly anything couples, it holds."""
+    rng = np.random.default_rng(0)
+    model = od.DickeModel(1e-3 * rng.normal(size=(20, 3)), [1.0, 2.0, 3.0], loss=0.5, field=0.4)
+    state = od.ProductState.polarized("+z")
+    experiment = od.Experiment(model, state, [0, 1.0], od.Auto(), ["sz"])
+    for path in (None, tmp_path / "auto.zarr"):
+        od.run(experiment, path, progress=False)
+        more = replace(experiment, sweep={"model.field": [0.4, 0.5]})
+        od.estimate(more)
+    assert not [str(one.message) for one in recwarn if "doubtful" in str(one.message)]
+    od.run(replace(experiment, method=od.MeanField()), progress=False)
+    assert [str(one.message) for one in recwarn if "doubtful" in str(one.message)]
+
+
 def test_settings_of_no_method_cannot_be_swept() -> None:
     experiment = od.Experiment(
         PAIR, DOWN, [0, 1.0], od.Auto(), ["sz"], sweep={"method.target_error": [0.01, 0.05]}

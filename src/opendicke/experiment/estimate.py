@@ -13,7 +13,7 @@ from opendicke.errors import ValidityWarning
 from opendicke.experiment.plan import Place, Plan
 from opendicke.experiment.reading import as_in_files
 from opendicke.measure.observables import Observable, find_observables
-from opendicke.methods.base import Assessment, enforce
+from opendicke.methods.base import Assessment, Verdict, enforce
 from opendicke.model.checks import Array
 from opendicke.model.dicke import DickeModel
 from opendicke.model.reduce import reduce
@@ -34,10 +34,13 @@ class Survey:
     """Verdicts and costs by point."""
 
 
-def survey(plan: Plan, validity: str, pending: Array | None = None) -> Survey:
+def survey(
+    plan: Plan, validity: str, pending: Array | None = None, *, advised: bool = False
+) -> Survey:
     """Check the question at every point, and judge the method there.
 
-    With `pending`, cells that are to be computed, only at points that have some.
+    With `pending`, cells that are to be computed, only at points that have some. Where the method
+    is `advised`, its own doubts are not told: advice has looked more closely.
 
     Raises
     ------
@@ -56,12 +59,13 @@ def survey(plan: Plan, validity: str, pending: Array | None = None) -> Survey:
     for place in points:
         cell = plan.cell(place)
         first = first or cell.model
-        check_question(cell.model, cell.state, cell.method, experiment.observables)
+        as_in_files(check_question, cell.model, cell.state, cell.method, experiment.observables)
         problem = as_in_files(reduce, cell.model, cell.state)
         assessment = assessments[place] = cell.method.assess(problem, experiment.times)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            enforce(cell.method, assessment, validity)
+            if not advised or assessment.verdict is Verdict.INVALID:
+                enforce(cell.method, assessment, validity)
         for text in dict.fromkeys(str(warning.message) for warning in caught):
             if text not in said:
                 said.add(text)

@@ -176,10 +176,10 @@ def estimate(
     if not isinstance(experiment, Experiment):
         raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")
     path = None if store is None else named(store)
-    experiment, _ = settled(experiment, validity, path, progress=False)
+    experiment, chosen = settled(experiment, validity, path, progress=False)
     check_memory(experiment, stored=store is not None)
     plan = Plan.of(experiment)
-    found = survey(plan, validity)
+    found = survey(plan, validity, advised=bool(chosen))
     layout = blank_layout(plan, found)
     mask = plan.asked()
     if path is not None and path.exists():
@@ -208,7 +208,7 @@ def _whole(
         return finished(path, experiment)
     check_memory(experiment)
     plan = Plan.of(experiment)
-    found = survey(plan, validity)
+    found = survey(plan, validity, advised=bool(chosen))
     sink = EnsembleMemory(blank_layout(plan, found, chosen))
     tell(cost_of(plan, plan.asked(), found, sink.layout, executor.workers), progress)
     campaign = Campaign(plan, sink, executor, validity, progress)

@@ -83,7 +83,7 @@ def run_stored(
         return go_on(experiment, path, executor, validity, progress)
     check_memory(experiment, stored=True)
     plan = Plan.of(experiment)
-    found = survey(plan, validity)
+    found = survey(plan, validity, advised=bool(chosen))
     layout = blank_layout(plan, found, chosen)
     tell(cost_of(plan, plan.asked(), found, layout, executor.workers), progress)
     new = _missing_folders(path)
@@ -150,7 +150,8 @@ def go_on(
                 stacklevel=4,
             )
         mask = pending(plan, Ledger.of(store, plan.shape), validity, retry=retry)
-        found = survey(plan, validity, mask)
+        advised = "method_choice" in store.layout.attributes
+        found = survey(plan, validity, mask, advised=advised)
         layout = blank_layout(plan, found)
         _grow(store, layout)
         tell(cost_of(plan, mask, found, layout, executor.workers), progress)

@@ -116,3 +116,17 @@ def test_operators_of_single_spins_count(monkeypatch: pytest.MonkeyPatch) -> Non
     assert od.to_qutip(model, UP, 4, ["sz"]).H.shape == (2**14, 2**14)
     with pytest.raises(od.InputError, match="`levels` must ask for no more than the memory"):
         od.to_qutip(model, UP, 40)
+
+
+@pytest.mark.parametrize("ask_for", [od.estimate, od.run])
+def test_states_are_named_as_in_files(ask_for: Any) -> None:
+    """Also by methods that look at the reduced state before they are asked."""
+    experiment = od.Experiment(
+        od.RandomDicke(od.Binary(0.5), 4, 1, frequencies=1.0, loss=1.0),
+        od.ProductState.configuration([1, -1]),
+        [0.0, 1.0],
+        od.Lindblad(),
+        ["sz"],
+    )
+    with pytest.raises(od.InputError, match=r"`configuration` must have one entry per spin \(4\)"):
+        ask_for(experiment)

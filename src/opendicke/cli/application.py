@@ -41,6 +41,7 @@ opendicke: open, disordered, multimode Dicke (spin-boson) models
 
   opendicke new first.toml               write a commented experiment file to start from
   opendicke run first.toml               run it: a dataset and a figure in results/
+  opendicke advise first.toml            which methods hold for its parameters, and what they cost
   opendicke show results/first.zarr      what came out, and where it comes from
 
 opendicke --help lists all commands; opendicke COMMAND --help explains one."""

@@ -105,7 +105,8 @@ def _prepared(
         If the question makes no sense for this draw.
     """
     cell = job.plan.cell(place)
-    check_question(cell.model, cell.state, cell.method, [item.name for item in asked])
+    names = [item.name for item in asked]
+    as_in_files(check_question, cell.model, cell.state, cell.method, names)
     problem = as_in_files(reduce, cell.model, cell.state)
     if job.validity == "refuse":
         assessment = cell.method.assess(problem, job.plan.experiment.times)

@@ -379,7 +379,7 @@ EXPERIMENT: list[tuple[Call, str, str, str]] = [
     ),
     (lambda: experiment(model=3), "model", "be RandomDicke or DickeModel", "was 3"),
     (lambda: experiment(state="+z"), "state", "be ProductState", "was '+z'"),
-    (lambda: experiment(method="mean-field"), "method", "be AbstractMethod", "'mean-field'"),
+    (lambda: experiment(method="mean-field"), "method", 'MeanField(), or "auto"', "'mean-field'"),
     (lambda: experiment(observables=["sxx"]), "observables", "registered", "mean `sx`"),
     (lambda: experiment(times=[1, 0]), "times", "strictly increasing", "(0) follows 1"),
     (lambda: od.run("retrieval.toml"), "experiment", "be an Experiment", "'retrieval.toml'"),
@@ -541,8 +541,12 @@ def test_what_no_store_can_hold(suffix: str, tmp_path: Path) -> None:
 def test_what_is_no_dataset(tmp_path: Path) -> None:
     """A result of another kind is an InputError, and leaves nothing behind."""
     given: Any = {"sz": 1.0}
-    with pytest.raises(od.InputError, match="`dataset` must be an xarray Dataset, but was"):
+    with pytest.raises(od.InputError, match="`dataset` must be an xarray dataset, but was"):
         od.save(given, tmp_path / "a.nc")
+    with pytest.raises(od.InputError, match="`dataset` must be an xarray dataset, but was"):
+        od.comparison_table(given)
+    with pytest.raises(od.InputError, match="`file` must be a path, but was"):
+        od.Experiment.from_toml(given)
     assert not list(tmp_path.iterdir())
 
 

@@ -106,6 +106,8 @@ class Experiment:
         for name, allowed in kinds.items():
             if not isinstance(getattr(self, name), allowed):
                 wanted = " or ".join(kind.__name__ for kind in allowed)
+                if name == "method":
+                    wanted = 'a method such as MeanField(), or "auto"'
                 raise InputError(name, f"be {wanted}", f"was {shown(getattr(self, name))}")
         object.__setattr__(self, "times", check_times(self.times))
         names = self.observables
@@ -223,6 +225,8 @@ class Experiment:
         """
         from opendicke.experiment.reading import read_parts
 
+        if not isinstance(path, (str, Path)):
+            raise InputError("file", "be a path", f"was {shown(path)}")
         return cls(**read_parts(Path(path)))
 
     def to_toml(self) -> str:

@@ -76,7 +76,7 @@ class DickeModel:
     >>> import opendicke as od
     >>> model = od.DickeModel([[2.0], [-1.5]], frequencies=1.0, loss=11.0, gain=1.0, field=0.1)
     >>> print(model)
-    DickeModel(2 spins, 1 modes, coupling_axis='z', field_axis='x')
+    DickeModel(2 spins, 1 mode, coupling_axis='z', field_axis='x')
     >>> print(model.damping, model.stationary_occupation)
     [10.] [0.1]
     """
@@ -174,8 +174,12 @@ class DickeModel:
 
     def __repr__(self) -> str:
         limit = ", thermodynamic limit" if self.thermodynamic else ""
+        spins, modes = (
+            f"{count} {word}{'s' * (count != 1)}"
+            for count, word in ((self.spins, "spin"), (self.modes, "mode"))
+        )
         return (
-            f"DickeModel({self.spins} spins, {self.modes} modes, "
+            f"DickeModel({spins}, {modes}, "
             f"coupling_axis={self.coupling_axis!r}, field_axis={self.field_axis!r}{limit})"
         )
 

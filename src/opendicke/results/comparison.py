@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from opendicke.errors import InputError
+from opendicke.errors import InputError, shown
 from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw, Status
 from opendicke.model.checks import Array
@@ -251,6 +251,8 @@ def largest_differences(dataset: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def _check(dataset: xr.Dataset) -> None:
+    if not isinstance(dataset, xr.Dataset):
+        raise InputError("dataset", "be an xarray dataset", f"was {shown(dataset)}")
     if not is_comparison(dataset):
         raise InputError("dataset", "come from `compare`", "held no methods beside a reference")
 

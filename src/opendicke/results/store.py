@@ -93,7 +93,7 @@ def save(dataset: xr.Dataset, path: str | Path, *, overwrite: bool = False) -> P
         If something is there, or it cannot be written.
     """
     if not isinstance(dataset, xr.Dataset):
-        raise InputError("dataset", "be an xarray Dataset", f"was {shown(dataset)}")
+        raise InputError("dataset", "be an xarray dataset", f"was {shown(dataset)}")
     path = check_writable(path, overwrite=overwrite, suffixes=READABLE)
     mark = uuid.uuid4().hex[:8]
     partial, former = (path.with_name(f".{mark}.{word}{path.suffix}") for word in ("new", "old"))

@@ -322,7 +322,7 @@ def test_nothing_valid_is_said() -> None:
 
 def test_the_search_for_an_estimate_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few variables that turn fast for a long time: so many evaluations, and no estimate."""
-    monkeypatch.setattr("opendicke.advising.fluctuations._WORK", 4e8)
+    monkeypatch.setattr("opendicke.advising.fluctuations._WORK", 2e8)
     calls = []
     flow = _Motion.rhs
 

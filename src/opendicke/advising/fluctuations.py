@@ -38,9 +38,9 @@ MOST_VARIABLES = 600
 """Means up to which covariances are followed; their number is the square."""
 _EACH = 3e7
 """Numbers that one evaluation may touch, about."""
-_WORK = 4e9
+_WORK = 2e9
 """The same for all together: seconds of one core."""
-_CALL = 4e5
+_CALL = 2e5
 """Numbers that could be touched while one evaluation only calls what touches them."""
 _LEAST = 240
 """Evaluations that are made in any case, if need be."""

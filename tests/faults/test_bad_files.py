@@ -508,14 +508,14 @@ DATA: dict[str, tuple[str, Callable[[Path], Any], str]] = {
     "npy with infinity": (
         "data.npy",
         lambda f: _npy(f, np.array([[1, np.inf]])),
-        "`model.couplings.path` must be finite, but entry (0, 1) was inf",
+        "`model.couplings.path` must hold finite numbers, but entry (0, 1) of `",
     ),
     "ragged csv": ("data.csv", _file("data.csv", b"1,2\n3\n"), "line 2 of"),
     "csv with words": ("data.csv", _file("data.csv", b"1,2\n3,four\n"), "was '3,four'"),
     "csv with nan": (
         "data.csv",
         _file("data.csv", b"1,2\n3,nan\n"),
-        "`model.couplings.path` must be finite, but entry (1, 1) was nan",
+        "`model.couplings.path` must hold finite numbers, but entry (1, 1) of `",
     ),
     "csv with semicolons": ("data.csv", _file("data.csv", b"1;2\n"), "comma-separated numbers"),
     "empty csv": ("data.csv", _file("data.csv", b"# nothing\n"), "hold a table of (spin, mode)"),

@@ -235,7 +235,7 @@ def _graded(
 
 def _deviation(off: Off, question: Question) -> str:
     if question.photons:
-        return f"spins by {off.spins:.2g} and photons by {off.photons:.2g} of max(1, photons)"
+        return f"spins by {off.spins:.2g} and photons by {off.photons:.2g} × max(1, photons)"
     return f"spins by {off.spins:.2g}"
 
 
@@ -396,7 +396,7 @@ def _of_flips(
             f"spins deviate by {found.spins:.2g}, most of it by {leading} ({parts[leading]:.2g})"
         )
         if question.photons:
-            words += f", photons by {found.photons:.2g} of max(1, photons)"
+            words += f", photons by {found.photons:.2g} × max(1, photons)"
     else:  # more than two numbers between ±1 can be apart
         words = f"second order in the field, which judges rates, fails here (mostly {leading})"
     words += (

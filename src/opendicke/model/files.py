@@ -82,6 +82,10 @@ def _two_dimensional(path: Path, values: Array) -> Array:
         raise InputError(
             "path", "hold a table of (spin, mode)", f"`{path}` had shape {values.shape}"
         )
+    if not (finite := np.isfinite(values)).all():
+        spin, mode = (int(i) for i in np.argwhere(~finite)[0])
+        received = f"entry ({spin}, {mode}) of `{path}` was {values[spin, mode]}"
+        raise InputError("path", "hold finite numbers", received)
     return values
 
 

@@ -111,7 +111,10 @@ def pickled(path: str) -> None:
 NAN = np.where(VALUES == 2.0, np.nan, VALUES)
 CASES: dict[str, tuple[Any, str]] = {
     "pickled": (lambda: pickled("g.npy"), "be a NumPy file of plain numbers, not of pickled"),
-    "nan npy": (lambda: np.save("g.npy", NAN), r"be finite, but entry \(1, 0\) was nan"),
+    "nan npy": (
+        lambda: np.save("g.npy", NAN),
+        r"hold finite numbers, but entry \(1, 0\) of `g.npy`",
+    ),
     "row labels": (
         lambda: Path("g.csv").write_text(",a,b\n0,1,2\n1,3,4\n"),
         "without numbers or names of the rows, but line 1",
@@ -130,7 +133,7 @@ CASES: dict[str, tuple[Any, str]] = {
     "ragged": (lambda: Path("g.csv").write_text("1,2\n3\n"), "have 2 numbers in every row"),
     "nan nc": (
         lambda: written("g.nc", {"couplings": labelled().where(VALUES != 2.0)}),
-        r"be finite, but entry \(1, 0\) was nan",
+        r"hold finite numbers, but entry \(1, 0\) of `",
     ),
     "no netcdf": (lambda: Path("g.nc").write_bytes(b"CDF junk"), "be a NetCDF 4 file"),
     "words": (lambda: written("g.nc", {"g": ("x", ["a"])}), "two dimensions: none"),

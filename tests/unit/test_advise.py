@@ -387,3 +387,28 @@ def test_bad_questions_get_one_sentence(changed: dict[str, Any], sentence: str) 
 def test_unknown_methods_are_told() -> None:
     with pytest.raises(od.InputError, match="MeanField"):
         od.advise(TWO, DOWN, TIMES)["MeanFeild"]
+
+
+def entangled() -> tuple[od.DickeModel, od.ProductState, list[float]]:
+    """Three spins, of which truncated Wigner is right although its estimate is large."""
+    couplings = np.random.default_rng(1).uniform(-3, 3, (3, 1))
+    model = od.DickeModel(couplings, 1.0, loss=11.0, gain=1.0, field=0.3)
+    return model, od.ProductState.polarized("-z", bosons="stationary"), [0.0, 10.0, 50.0]
+
+
+def test_entangled_modes_make_truncated_wigner_doubtful_at_worst() -> None:
+    opinion = od.advise(*entangled(), ["sz"])["TruncatedWigner"]
+    assert opinion.numbers["strength"] > 1
+    assert opinion.number > 4 * 0.05
+    assert opinion.verdict.name == "DOUBTFUL"
+    assert "it may be far less" in opinion.reason
+
+
+@pytest.mark.slow
+def test_the_estimate_is_too_large_where_modes_are_entangled() -> None:
+    """It is .6 and more, the spins deviate by less than .1."""
+    exact = od.solve(*entangled(), od.Lindblad(1e-4), ["sz"])
+    wigner = od.solve(
+        *entangled(), od.TruncatedWigner(500, step=0.1), ["sz"], validity="ignore"
+    )  # fmt: skip
+    assert float(abs(wigner.sz - exact.sz).max()) < 0.1

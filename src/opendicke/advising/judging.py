@@ -42,6 +42,8 @@ OF_SPINS = ("sx", "sy", "sz", "sx_spin", "sy_spin", "sz_spin", "overlap")
 """Observables that are means of single spins."""
 LONGEST = 1e9
 """Seconds from which on a method counts as impossible."""
+_ENTANGLED = 2.0
+"""1 + S from which on estimates for classical spins may be far too large."""
 _DIGITS = 9.0
 """Powers of ten of states of spins from which on nothing exact is asked."""
 _FEW = 48
@@ -315,6 +317,8 @@ def _truncated_wigner(question: Question) -> Opinion:
     else:
         moved = _deviation(off, question)
         words = f"the fields of classical spins on themselves move {moved} ({how}); {told}"
+        if question.caution > _ENTANGLED and estimate > _SHARE * target:
+            words += "; spins and modes are strongly entangled, so that it may be far less"
     if not whole and estimate <= _SHARE * target:
         estimate = math.inf
         words = f"it may hold, but the times are too long to tell; {words}"
@@ -328,7 +332,8 @@ def _truncated_wigner(question: Question) -> Opinion:
     if assessment.reason.startswith("it would need"):
         clean = assessment
     most, sampled = _SHARE * target, (1 - _SHARE) * target
-    return _graded(method, clean, estimate, most, sampled, question, words, numbers, whole)
+    certain = whole and question.caution <= _ENTANGLED
+    return _graded(method, clean, estimate, most, sampled, question, words, numbers, certain)
 
 
 def _rate_equation(question: Question) -> Opinion:

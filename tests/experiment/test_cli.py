@@ -226,12 +226,12 @@ def test_help_and_version_as_processes() -> None:
 
 
 def test_where_to_start(capsys: pytest.CaptureFixture[str]) -> None:
-    """Bare `opendicke` names three commands to begin with, each of which there is."""
+    """Bare `opendicke` names four commands to begin with, each of which there is."""
     assert main([]) == 0
     out, err = capsys.readouterr()
     assert err == ""
     commands = re.findall(r"^  opendicke (\w+)", out, re.MULTILINE)
-    assert commands == ["new", "run", "show"]
+    assert commands == ["new", "run", "advise", "show"]
     for name in commands:
         assert main([name, "--help"]) == 0
 

@@ -202,3 +202,18 @@ def test_paths_are_checked_before_work_is_done(tmp_path: Path) -> None:
         check_writable(tmp_path / "file" / "result.nc")
     assert check_writable(tmp_path / "a" / "b" / "result.nc").name == "result.nc"
     assert not (tmp_path / "a").exists()
+
+
+def test_a_folder_of_other_things_is_never_replaced(solved: xr.Dataset, tmp_path: Path) -> None:
+    """Whoever names a folder .zarr and keeps letters in it finds them there afterwards."""
+    folder = tmp_path / "letters.zarr"
+    folder.mkdir()
+    letter = folder / "letter.txt"
+    letter.write_text("dear")
+    with pytest.raises(od.StoreError, match="holds something else than results"):
+        od.save(solved, folder, overwrite=True)
+    assert letter.read_text() == "dear"
+    letter.unlink()
+    od.save(solved, folder, overwrite=True)
+    od.save(solved, folder, overwrite=True)
+    np.testing.assert_array_equal(od.load(folder).sz, solved.sz)

@@ -208,7 +208,8 @@ def python_of(method: AbstractMethod) -> str:
 
 def _wrapped(text: str, indent: str) -> list[str]:
     sentence = text if text.endswith(".") else f"{text}."
-    sentence = sentence[0].upper() + sentence[1:]
+    if "_" not in sentence.split(maxsplit=1)[0]:  # names stay as they are written
+        sentence = sentence[0].upper() + sentence[1:]
     return textwrap.wrap(
         sentence,
         WIDTH,

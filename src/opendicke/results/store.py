@@ -38,13 +38,27 @@ def check_writable(
     InputError
         If the suffix is unknown.
     StoreError
-        If the path exists already (unless `overwrite`) or its folder cannot be written to.
+        If the path exists already (unless `overwrite`), is a folder of other things than results,
+        or its folder cannot be written to.
     """
     path = named(path, suffixes)
     if _exists(path) and not overwrite:
         raise StoreError(f"`{path}` exists already; choose another path or ask to overwrite it.")
+    if _is_foreign(path):
+        raise StoreError(
+            f"`{path}` is a folder that holds something else than results, and is never replaced; "
+            "choose another path."
+        )
     check_folder(path)
     return path
+
+
+def _is_foreign(path: Path) -> bool:
+    """Whether a path is a folder with content that no store has."""
+    marks = ("zarr.json", ".zgroup", JOURNAL)
+    if not path.is_dir() or any(_exists(path / mark) for mark in marks):
+        return False
+    return any(path.iterdir())
 
 
 def check_folder(path: str | Path) -> None:

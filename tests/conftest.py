@@ -102,6 +102,20 @@ SLOW = (
     "test_kelly2021.py::test_disorder_averages[0-sx]",
     "test_single_trajectories.py::test_laboratory_axes_of_free_spins[x-z-start0]",
     "test_python_blocks_run_and_print_what_is_shown[docs/observables.md]",
+    "test_killed_runs.py::test_a_dask_worker_and_then_the_scheduler_are_killed",
+    "test_exact_stationary.py::test_two_spins[fock]",
+    "test_python_blocks_run_and_print_what_is_shown[docs/comparing.md]",
+    "test_python_blocks_run_and_print_what_is_shown[docs/ensembles.md]",
+    "test_fuzzed_commands.py::test_malformed_input[1]",
+    "test_refinement.py::test_ok_means_below_the_tolerance[0.0001-2]",
+    "test_pilot.py::test_chaos_of_a_model_takes_no_tiny_steps",
+    "test_population_conformance.py::test_same_seed_same_numbers[kinetic-monte-carlo]",
+    "test_large_spins.py::test_exact_answers_are_what_qutip_finds[1.4-4-16]",
+    "test_motion.py::test_limit_cycles_of_the_model",
+    "test_compare.py::test_differences_are_those_of_closed_forms[1]",
+    "test_continuation.py::test_more_trajectories_equal_an_uninterrupted_run[kinetic-monte-carlo]",
+    "test_opendicke_lines_work[docs/kelly2021.md]",
+    "test_commands.py::test_new_files_run_smaller[rate-equation]",
 )
 
 

@@ -46,7 +46,7 @@ def advise_experiment(experiment: Experiment, target_error: float | None = None)
     Raises
     ------
     InputError
-        If settings of the method are swept: then the method is given.
+        If it is no experiment, or the target out of range.
     """
     if not isinstance(experiment, Experiment):
         raise InputError("experiment", "be an Experiment", f"was {shown(experiment)}")

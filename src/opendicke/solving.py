@@ -61,7 +61,8 @@ def solve(
     method : AbstractMethod
         How, for instance `MeanField()`; or "auto", for the cheapest method that holds, as `advise`
         suggests it (`Auto` takes another error than 0.05). What was chosen is said on standard
-        error, unless `progress` is False, and in the attribute `method_choice`.
+        error, unless `progress` is False, and in the attributes `method_choice` and
+        `method_target_error`.
     observables : list of names
         What is asked; see `known_observables()`. By default the mean spin and the photons, or
         what of it the method offers.
@@ -114,8 +115,7 @@ def solve(
         seed=key[0],
         seconds=clock.perf_counter() - start,
     )
-    if chosen:
-        provenance["method_choice"] = chosen
+    provenance |= chosen
     return to_dataset([raw], {}, asked, times, model, provenance)
 
 
@@ -127,11 +127,11 @@ def _chosen(
     observables: Any,
     validity: str,
     progress: bool | None,
-) -> tuple[Any, str]:
-    """The method, and the words of the choice where it was "auto"."""
+) -> tuple[Any, dict[str, Any]]:
+    """The method, and what results keep of the choice where it was "auto"."""
     method = named_method(method)
     if not isinstance(method, Auto):
-        return method, ""
+        return method, {}
     choice("validity", validity, VALIDITY)
     from opendicke.advising.asking import advise
     from opendicke.advising.choosing import choice_of
@@ -139,7 +139,8 @@ def _chosen(
     if isinstance(model, RandomDicke):
         raise InputError("model", "be drawn first (call its `draw`)", f"was {shown(model)}")
     advice = advise(model, state, times, observables, method.target_error)
-    return choice_of(advice, validity, progress)
+    made = choice_of(advice, validity, progress)
+    return made.method, made.attributes
 
 
 def trajectories(

@@ -90,6 +90,39 @@ def test_a_store_keeps_the_method_it_was_begun_with(tmp_path: Path) -> None:
     assert od.run(experiment, other, progress=False).trajectories.size  # goes on with what is there
 
 
+def test_a_store_says_that_its_method_was_chosen_for_larger_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    path = tmp_path / "kept.zarr"
+    loose, tight = (
+        od.Experiment(PAIR, DOWN, [0, 10.0], od.Auto(target_error=error), ["sz"])
+        for error in (0.05, 0.01)
+    )
+    first = od.run(loose, path)
+    assert "within 0.05" in capsys.readouterr().err
+    assert first.attrs["method_target_error"] == 0.05
+    od.run(loose, path)
+    assert "with which" in capsys.readouterr().err
+    assert not [w for w in recwarn if "keeps its method" in str(w.message)]
+    with pytest.warns(od.ValidityWarning, match=r"errors up to 0\.05, not 0\.01; overwrite"):
+        kept = od.run(tight, path, progress=False)
+    assert kept.attrs["method_target_error"] == 0.05
+    anew = od.run(tight, path, overwrite=True, progress=False)
+    assert anew.attrs["method_target_error"] == 0.01
+    memory = od.solve(PAIR, DOWN, [0, 10.0], od.Auto(0.01), ["sz"], progress=False)
+    assert memory.attrs["method_choice"] == anew.attrs["method_choice"]
+    assert memory.attrs["method_target_error"] == 0.01
+
+
+def test_methods_left_out_for_memory_are_named() -> None:
+    rng = np.random.default_rng(0)
+    model = od.DickeModel(rng.normal(size=(12, 4)), np.linspace(1, 2, 4), loss=2.0, field=0.5)
+    advice = od.advise(model, od.ProductState.polarized("+x"), [0, 1.0])
+    assert advice.sentence.endswith(
+        "Lindblad and QuantumJumps do not fit the memory of this machine"
+    )
+
+
 def test_a_damaged_store_of_a_sweep_is_mended_with_its_method(tmp_path: Path) -> None:
     path = tmp_path / "swept.zarr"
     experiment = od.Experiment(

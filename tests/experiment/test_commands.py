@@ -340,6 +340,8 @@ def test_compare_says_when_a_method_gave_no_answer(
         ("exact.zarr none.nc", "`none.nc` does not exist"),
         ("exact.zarr samples.zarr --methods lindblad", "`--methods` must come with an exp"),
         ("exact.zarr samples.zarr --observable sz", "`--observable` must come with an exp"),
+        ("exact.zarr samples.zarr --realization 0", "`--realization` must come with an exp"),
+        ("exact.zarr samples.zarr --validity warn", "`--validity` must come with an exp"),
         ("exact.zarr samples.zarr --reference Exact", "must be one of the results"),
         ("exact.zarr samples.zarr --store exact.zarr", "`exact.zarr` exists already"),
         ("exact.zarr samples.zarr --figure a.jpg", "must end in .png"),
@@ -382,6 +384,19 @@ def test_results_that_cannot_be_laid_side_by_side(stores: Path) -> None:
     with pytest.raises(od.InputError, match="`reference` must be below 2, but was 2"):
         od.compare_results([exact, samples], reference=2)
     assert od.compare_results([exact, samples], reference=1).reference == "KineticMonteCarlo"
+
+
+def test_times_that_differ_by_rounding_are_the_same_ones(stores: Path) -> None:
+    """And no others: a time a millionth later is left out."""
+    exact, samples = (od.load(stores / f"{name}.zarr") for name in ("exact", "samples"))
+    times = exact.time.values
+    rounded = np.nextafter(times, np.inf)
+    rounded[-1] *= 1 + 1e-6
+    both = od.compare_results([exact, samples.assign_coords(time=rounded)])
+    np.testing.assert_array_equal(both.time, times[:-1])
+    at = {"field": [0.1], "realization": [0, 1], "time": times[:-1]}
+    apart = (samples.sel(at) - exact.sel(at)).sz
+    np.testing.assert_array_equal(both.sz_difference.sel(solver="KineticMonteCarlo"), apart)
 
 
 def test_results_of_solve_lie_side_by_side() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -54,6 +55,25 @@ def test_round_trip(written: Path) -> None:
     xr.testing.assert_identical(back, dataset())
     for name, variable in dataset().variables.items():
         assert back[name].dtype == variable.dtype, name
+
+
+def test_the_line_of_metadata_is_strict_json(tmp_path: Path) -> None:
+    """Other programs know no NaN; attributes that hold one come back."""
+    given = dataset().assign_attrs(scale=np.inf, missing=[np.nan, 1.0])
+    given["energy"].attrs["valid_min"] = -np.inf
+    given["strength"].attrs["fill"] = np.float32("nan")
+    write_csv(given, tmp_path / "a.csv")
+    (line,) = [
+        text.removeprefix("# metadata ")
+        for text in (tmp_path / "a.csv").read_text().splitlines()
+        if text.startswith("# metadata ")
+    ]
+
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    json.loads(line, parse_constant=refuse)
+    xr.testing.assert_identical(read_csv(tmp_path / "a.csv"), given)
 
 
 def test_what_pandas_reads(written: Path) -> None:

@@ -14,7 +14,7 @@ from opendicke.advising.opinions import Advice, Opinion, duration, python_of, si
 from opendicke.errors import InputError, shown
 from opendicke.measure.observables import Observable, find_observables
 from opendicke.methods.base import Verdict
-from opendicke.model.checks import Array, integer, real
+from opendicke.model.checks import OF_MACHINE, Array, integer, real
 from opendicke.model.dicke import DickeModel
 from opendicke.model.disorder import RandomDicke
 from opendicke.model.reduce import reduce
@@ -221,9 +221,10 @@ def concluded(
         others = len(valid) - 1
         among = f"the cheapest of {len(valid)} valid methods" if others else "the only valid method"
         cost = f"about {duration(_seconds(best))} and {size(best.memory or 0.0)}"
-        sentence = f"Suggestion: {python_of(best.method)}, {among}, {cost}"
+        sentence = f"Suggestion: {python_of(best.method)}, {among} within {target:g}, {cost}"
         if not best.offered:
             sentence += f"; {best.remarks[-1]}"
+        sentence += _too_large(made)
         return Advice(question, made, target, best.method, sentence, notes)
     sentence = f"No method is valid within {target:g}"
     if useful:
@@ -239,7 +240,14 @@ def concluded(
             f"an estimated deviation of {least.number:.2g}" if known else "no estimate of its error"
         )
         sentence += f". The least doubtful is {least.name}, with {why}"
-    return Advice(question, made, target, None, sentence, notes)
+    return Advice(question, made, target, None, sentence + _too_large(made), notes)
+
+
+def _too_large(made: tuple[Opinion, ...]) -> str:
+    """Which methods were left out for memory, which another machine may have."""
+    names = [each.name for each in made if OF_MACHINE in each.reason]
+    verb = "does" if len(names) == 1 else "do"
+    return f"; {' and '.join(names)} {verb} not fit {OF_MACHINE}" if names else ""
 
 
 def _seconds(opinion: Opinion) -> float:

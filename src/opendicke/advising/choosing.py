@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from opendicke.advising.opinions import Advice, python_of
 from opendicke.errors import ValidityError, ValidityWarning
@@ -18,6 +18,17 @@ class Choice(NamedTuple):
     method: AbstractMethod
     sentence: str
     """What it is and why."""
+    target_error: float
+    """The largest error that it was to have."""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What a result keeps of the choice."""
+        return {CHOICE: self.sentence, CHOSEN_FOR: self.target_error}
+
+
+CHOICE, CHOSEN_FOR = "method_choice", "method_target_error"
+"""Attributes of results whose method was chosen: words, and the error that it was to have."""
 
 
 def choice_of(advice: Advice, validity: str, progress: bool | None) -> Choice:
@@ -52,9 +63,14 @@ def choice_of(advice: Advice, validity: str, progress: bool | None) -> Choice:
         sentence = f"{python_of(method)}, {least.verdict.name.lower()} here: {least.reason}"
         if validity == "warn":
             warnings.warn(f"{sentence}.", ValidityWarning, stacklevel=4)
+    told(sentence, progress)
+    return Choice(method, sentence, advice.target_error)
+
+
+def told(sentence: str, progress: bool | None) -> None:
+    """Say the method on standard error, unless the user wants no word."""
     if progress is not False:
         sys.stderr.write(f"Method: {sentence}.\n")
-    return Choice(method, sentence)
 
 
 def _size(number: float) -> float:

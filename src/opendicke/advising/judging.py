@@ -44,6 +44,8 @@ LONGEST = 1e9
 """Seconds from which on a method counts as impossible."""
 _ENTANGLED = 2.0
 """1 + S from which on estimates for classical spins may be far too large."""
+_NOTICED = 1.05
+"""1 + S from which on it is said."""
 _DIGITS = 9.0
 """Powers of ten of states of spins from which on nothing exact is asked."""
 _FEW = 48
@@ -236,9 +238,12 @@ def _graded(
 
 
 def _deviation(off: Off, question: Question) -> str:
+    told = f"spins by {off.spins:.2g}"
     if question.photons:
-        return f"spins by {off.spins:.2g} and photons by {off.photons:.2g} × max(1, photons)"
-    return f"spins by {off.spins:.2g}"
+        told += f" and photons by {off.photons:.2g} × max(1, photons)"
+    if question.caution >= _NOTICED:
+        told += f", taken {question.caution:.2g} times as spins and modes entangle"
+    return told
 
 
 def _mean_field(question: Question) -> Opinion:

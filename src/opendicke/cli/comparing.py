@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from opendicke.cli.application import DONE, NOT_ALL_WELL, app, interruptible
-from opendicke.cli.completing import lists_of_methods
-from opendicke.cli.options import AsJson, Overwrite, Validity
+from opendicke.cli.completing import lists_of_methods, names_of_validities
+from opendicke.cli.options import AsJson, Overwrite
 from opendicke.cli.output import answer, note, say
 
 
@@ -34,13 +34,21 @@ def compare(
         list[str] | None, typer.Option(help="With a file: ask for this (repeatable).")
     ] = None,
     realization: Annotated[
-        int, typer.Option(help="With a file: which draw of random couplings.")
-    ] = 0,
+        int | None,
+        typer.Option(help="With a file: which draw of random couplings.  [default: 0]"),
+    ] = None,
     reference: Annotated[
         str | None,
         typer.Option(help="The method that others are compared with.  [default: an exact one]"),
     ] = None,
-    validity: Validity = "warn",
+    validity: Annotated[
+        str | None,
+        typer.Option(
+            help="With a file, where a method does not hold: refuse, warn or ignore.  "
+            "[default: warn]",
+            autocompletion=names_of_validities,
+        ),
+    ] = None,
     store: Annotated[
         Path | None, typer.Option(help="Save the comparison, .zarr or .nc.  [default: not]")
     ] = None,
@@ -74,8 +82,14 @@ def compare(
     figure = figure or (sources[0].with_name(name) if stored else Path("results") / name)
     check_folder(check_figure_path(figure))
     if stored:
-        for option, given in (("--methods", methods), ("--observable", observable)):
-            if given:
+        asked = {
+            "--methods": methods,
+            "--observable": observable or None,
+            "--realization": realization,
+            "--validity": validity,
+        }
+        for option, given in asked.items():
+            if given is not None:
                 raise InputError(option, "come with an experiment file", "came with results")
         datasets = [load(source) for source in sources]
         if len(datasets) == 1 and is_comparison(datasets[0]):
@@ -84,7 +98,8 @@ def compare(
             found = _side_by_side(sources, datasets, reference)
     else:
         with interruptible():
-            found = _asked(sources[0], methods, observable, realization, reference, validity)
+            draw, how = realization or 0, validity or "warn"
+            found = _asked(sources[0], methods, observable, draw, reference, how)
     say(comparison_table(found))
     if store is not None:
         save(found, store, overwrite=overwrite)

@@ -6,13 +6,14 @@ import dataclasses
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from opendicke.advising.asking import TARGET, beyond, check_target, concluded, judged, merged
-from opendicke.advising.choosing import Choice, choice_of
-from opendicke.advising.opinions import Advice
-from opendicke.errors import InputError, shown
+from opendicke.advising.choosing import CHOICE, CHOSEN_FOR, choice_of, told
+from opendicke.advising.opinions import Advice, python_of
+from opendicke.errors import InputError, ValidityWarning, shown
 from opendicke.experiment.experiment import Experiment
 from opendicke.experiment.plan import Place, Plan
 from opendicke.experiment.reading import build_method
@@ -83,15 +84,16 @@ def settled(
     validity: str,
     path: Path | None = None,
     progress: bool | None = None,
-) -> tuple[Experiment, str]:
-    """The experiment with the method that "auto" stands for, and the choice in words.
+) -> tuple[Experiment, dict[str, Any]]:
+    """The experiment with the method that "auto" stands for, and what results keep of the choice.
 
     Parameters
     ----------
     experiment : Experiment
     validity : {"refuse", "warn", "ignore"}
     path : Path, optional
-        Where results may be that are gone on with: their method is kept.
+        Where results may be that are gone on with: their method is kept, with a warning where it
+        was chosen for larger errors than are asked for now.
     progress : bool, optional
         False: do not say on standard error what was chosen.
 
@@ -103,22 +105,28 @@ def settled(
         If nothing is valid.
     """
     if not isinstance(experiment.method, Auto):
-        return experiment, ""
+        return experiment, {}
     for swept in experiment.sweep:
         if swept.startswith("method."):
             raise InputError(f"sweep.{swept}", "come with a named method", 'the method was "auto"')
     there = None if path is None else attributes_at(path)
     if there is not None and "method" in (made := json.loads(there["experiment"])):
-        chosen = Choice(build_method(made["method"]), there.get("method_choice", ""))
-        return _with(experiment, chosen)
+        method = build_method(made["method"])
+        kept = {name: there[name] for name in (CHOICE, CHOSEN_FOR) if name in there}
+        told(f"{python_of(method)}, with which `{path}` was begun", progress)
+        if kept.get(CHOSEN_FOR, 0.0) > experiment.method.target_error and validity != "ignore":
+            warnings.warn(
+                f"`{path}` keeps its method, chosen for errors up to {kept[CHOSEN_FOR]:g}, not "
+                f"{experiment.method.target_error:g}; overwrite it to have another.",
+                ValidityWarning,
+                stacklevel=3,
+            )
+        return dataclasses.replace(experiment, method=method), kept
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         advice = advise_experiment(experiment)
-    return _with(experiment, choice_of(advice, validity, progress))
-
-
-def _with(experiment: Experiment, choice: Choice) -> tuple[Experiment, str]:
-    return dataclasses.replace(experiment, method=choice.method), choice.sentence
+    choice = choice_of(advice, validity, progress)
+    return dataclasses.replace(experiment, method=choice.method), choice.attributes
 
 
 def _looked_at(plan: Plan) -> list[Place]:

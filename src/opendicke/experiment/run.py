@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,7 @@ def _whole(
     overwrite: bool,
     validity: str,
     progress: bool | None,
-    chosen: str,
+    chosen: Mapping[str, Any],
 ) -> xr.Dataset:
     """Compute everything in memory, and save it at the end if there is a path."""
     if path is not None and path.exists() and not overwrite:

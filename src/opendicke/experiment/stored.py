@@ -8,12 +8,14 @@ import itertools
 import json
 import math
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from opendicke.advising.choosing import CHOICE, CHOSEN_FOR
 from opendicke.errors import InputError, StoreError, ValidityWarning
 from opendicke.experiment.campaign import (
     Campaign,
@@ -56,7 +58,7 @@ def run_stored(
     overwrite: bool,
     validity: str,
     progress: bool | None,
-    chosen: str = "",
+    chosen: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
     """Begin a store, go on with the one that is there, or replace it when another is complete."""
     if overwrite and path.exists():
@@ -150,7 +152,7 @@ def go_on(
                 stacklevel=4,
             )
         mask = pending(plan, Ledger.of(store, plan.shape), validity, retry=retry)
-        advised = "method_choice" in store.layout.attributes
+        advised = CHOICE in store.layout.attributes
         found = survey(plan, validity, mask, advised=advised)
         layout = blank_layout(plan, found)
         _grow(store, layout)
@@ -199,10 +201,10 @@ def stored_experiment(path: Path) -> Experiment:
     return experiment
 
 
-def blank_layout(plan: Plan, found: Survey, chosen: str = "") -> Layout:
+def blank_layout(plan: Plan, found: Survey, chosen: Mapping[str, Any] | None = None) -> Layout:
     """The layout of an ensemble whose first realizations have been surveyed.
 
-    `chosen` says how its method was chosen, where that was not the user.
+    `chosen` are attributes of how its method was chosen, where that was not the user.
     """
     experiment = plan.experiment
     device, seed = experiment.method.device(), experiment.seed
@@ -218,9 +220,8 @@ def blank_layout(plan: Plan, found: Survey, chosen: str = "") -> Layout:
         "identity": identity(experiment),
         "essence": as_json(essence(experiment)),
         "experiment_file": text,
+        **(chosen or {}),
     }
-    if chosen:
-        attributes["method_choice"] = chosen
     return layout_of(
         found.model,
         found.observables,
@@ -249,7 +250,7 @@ def _ends(plan: Plan) -> tuple[int, int] | None:
 def _grow(store: EnsembleStore, layout: Layout) -> None:
     """Make room for what is asked in a store that has less."""
     there = store.layout
-    kept = ("created", "wall_time_seconds", "opendicke_version", "method_choice")
+    kept = ("created", "wall_time_seconds", "opendicke_version", CHOICE, CHOSEN_FOR)
     before = {name: there.attributes[name] for name in kept if name in there.attributes}
     attributes = {**layout.attributes, **before}
     extents = {

@@ -13,7 +13,7 @@ from opendicke.interop.primitives import OFFERED
 from opendicke.measure.observables import Observable
 from opendicke.measure.raw import Raw
 from opendicke.methods.base import AbstractMethod, Assessment, Progress, Verdict, one_by_one
-from opendicke.model.checks import Array, choice, integer, machine_memory, real
+from opendicke.model.checks import OF_MACHINE, Array, choice, integer, machine_memory, real
 from opendicke.model.dicke import DickeModel
 from opendicke.model.ensemble import Ensemble
 from opendicke.model.ising import IsingModel
@@ -105,7 +105,7 @@ class Lindblad(AbstractMethod):
             told = str(states) if states < 10**9 else _rounded(states)
             raise InputError(
                 "model",
-                f"fit the memory of this machine ({most / 1e9:.3g} GB) for "
+                f"fit {OF_MACHINE} ({most / 1e9:.3g} GB) for "
                 f"{type(self).__name__}, after all reductions",
                 f"has {told} states of spins and {task.modes.count} coupled modes, which take "
                 f"{cost.unknowns:.3g} numbers and about {min(cost.memory, 1e300) / 1e9:.3g} GB "

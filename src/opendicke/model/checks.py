@@ -145,13 +145,17 @@ def choice(name: str, value: object, known: tuple[str, ...]) -> str:
     return value
 
 
+OF_MACHINE = "the memory of this machine"
+"""Words of what is refused for want of it."""
+
+
 def affordable(argument: str, what: str, size: int) -> None:
     """Refuse, before anything is allocated, `what` if its `size` in bytes exceeds the memory."""
     most = machine_memory()
     if size > most:
         raise InputError(
             argument,
-            f"ask for no more than the memory of this machine ({most / 1e9:.3g} GB)",
+            f"ask for no more than {OF_MACHINE} ({most / 1e9:.3g} GB)",
             f"{what} would need {min(size, 10**300) / 1e9:.3g} GB",
         )
 

@@ -18,6 +18,8 @@ from opendicke.results.comparison import compared, is_comparison
 from opendicke.results.dataset import FORMAT, MEMBER_LABELS, as_json, words
 
 _EXACT = ("Lindblad", "QuantumJumps")
+_ROUNDING = 1e-12
+"""Share of the largest value of a coordinate within which two of its values are one."""
 Results = Sequence[xr.Dataset] | Mapping[str, xr.Dataset]
 
 
@@ -47,8 +49,9 @@ def compare_results(results: Results, reference: str | int | None = None) -> xr.
     xarray.Dataset
         With the dimension `solver`, then those of the sweep, `realization`, `time`, and those of
         the observable, where all results have values: times, realizations and values of sweeps
-        that only some of them have are left out. For each NAME that all hold: NAME,
-        `NAME_stderr`, `NAME_difference`, `NAME_difference_stderr` and `NAME_z`, as of `compare`.
+        that only some of them have are left out; numbers that differ by rounding alone are one.
+        For each NAME that all hold: NAME, `NAME_stderr`, `NAME_difference`,
+        `NAME_difference_stderr` and `NAME_z`, as of `compare`.
         For each result: `seconds`, `verdict` (empty: it is not judged anew), and `status` and
         `estimated_error` of its members. The attribute `reference` is its label.
 
@@ -74,7 +77,7 @@ def compare_results(results: Results, reference: str | int | None = None) -> xr.
     first = next(iter(aligned.values()))
     coordinates: dict[str, Any] = {"solver": words("solver", labels, {"long_name": "method"})}
     for key, like in first.coords.items():
-        if all(key in each.coords and like.identical(each[key]) for each in aligned.values()):
+        if all(key in each.coords and like.equals(each[key]) for each in aligned.values()):
             coordinates[str(key)] = like.variable
     made = xr.Dataset(variables, coordinates)
     made.attrs |= {
@@ -229,11 +232,26 @@ def _aligned(named: Mapping[str, xr.Dataset], names: Sequence[str]) -> dict[str,
     """The part of every result that all have."""
     kept = [*names, *(f"{name}_stderr" for name in names), "status", *MEMBER_LABELS]
     parts = [d[[name for name in kept if name in d]] for d in named.values()]
+    parts = [parts[0], *(_rounded_to(parts[0], part) for part in parts[1:])]
     aligned = xr.align(*parts, join="inner", copy=False)
     for dim, size in aligned[0].sizes.items():
         if not size:
             raise InputError("results", f"share values of `{dim}`", "had none in common")
     return dict(zip(named, aligned, strict=True))
+
+
+def _rounded_to(first: xr.Dataset, other: xr.Dataset) -> xr.Dataset:
+    """The other result, with the first's coordinates where these differ by rounding alone."""
+    moved = {}
+    for dim in first.indexes.keys() & other.indexes.keys():
+        there, own = first.indexes[dim].dropna().unique().sort_values(), other.indexes[dim]
+        if there.dtype.kind != "f" or own.dtype.kind != "f" or not there.size:
+            continue
+        close = _ROUNDING * float(np.abs(there).max())
+        place = there.get_indexer(own, method="nearest", tolerance=close)
+        values = np.where(place < 0, own.values, there.values[place])
+        moved[dim] = (dim, values, other[dim].attrs)
+    return other.assign_coords(moved)
 
 
 def _member_dims(aligned: Mapping[str, xr.Dataset]) -> tuple[str, ...]:

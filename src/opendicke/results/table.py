@@ -19,6 +19,7 @@ MOST_NUMBERS = 5_000_000
 _TITLE = "# opendicke table 1"
 _METADATA = "# metadata "
 _ERROR = "_stderr"
+_NUMBER = "number"
 
 
 def write_csv(dataset: xr.Dataset, path: Path) -> None:
@@ -50,7 +51,8 @@ def write_csv(dataset: xr.Dataset, path: Path) -> None:
         for name, data in dataset.data_vars.items():
             if not is_error(str(name), data, dataset):
                 _comment(file, f"{name} ({', '.join(map(str, data.dims))}): {described(data)}")
-        file.write(f"{_METADATA}{json.dumps(_metadata(dataset), ensure_ascii=False)}\n")
+        metadata = json.dumps(_metadata(dataset), ensure_ascii=False, allow_nan=False)
+        file.write(f"{_METADATA}{metadata}\n")
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["variable", *dims, "value", "stderr"])
         for name, data in dataset.data_vars.items():
@@ -87,9 +89,28 @@ def _of_variable(data: xr.DataArray) -> dict[str, Any]:
 
 def _attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
     return {
-        str(key): value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+        str(key): _strict(value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value)
         for key, value in attributes.items()
     }
+
+
+def _strict(value: Any) -> Any:
+    """An attribute for JSON, which does not know all numbers."""
+    if isinstance(value, list):
+        return [_strict(each) for each in value]
+    finite = not isinstance(value, float) or np.isfinite(value)
+    return value if finite else {_NUMBER: repr(value)}
+
+
+def _from_strict(value: Any) -> Any:
+    """An attribute as it was."""
+    if isinstance(value, list):
+        return [_from_strict(each) for each in value]
+    return float(value[_NUMBER]) if isinstance(value, dict) else value
+
+
+def _attributes_from(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _from_strict(value) for key, value in attributes.items()}
 
 
 def _listed(values: Array) -> list[Any]:
@@ -142,7 +163,7 @@ def _read(path: Path, file: TextIO) -> xr.Dataset:
         blank = {
             name: _variable(one, metadata["sizes"]) for name, one in metadata["variables"].items()
         }
-        attributes, sizes = dict(metadata["attributes"]), dict(metadata["sizes"])
+        attributes, sizes = _attributes_from(metadata["attributes"]), dict(metadata["sizes"])
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, MemoryError):
         raise _unreadable(path, "its line of metadata is damaged") from None
     _fill(path, csv.reader(file), blank, coordinates, sizes)
@@ -161,7 +182,7 @@ def _variable(
         array = np.array(values, dtype=kind).reshape(shape)
     else:
         array = np.full(shape, np.nan if kind.kind in "fc" else "" if kind.kind == "T" else 0, kind)
-    return xr.Variable(one["dimensions"], array, one["attributes"])
+    return xr.Variable(one["dimensions"], array, _attributes_from(one["attributes"]))
 
 
 def _fill(

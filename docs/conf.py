@@ -53,7 +53,7 @@ _ACCENTED = re.compile(
     r'<mover accent="true">\s*<mi[^>]*>(.)</mi>\s*<mo stretchy="false">(.)</mo>\s*</mover>'
 )
 _COMBINING = {"˙": "\u0307", "ˆ": "\u0302", "ˉ": "\u0304", "˜": "\u0303"}
-_TIGHT = re.compile(r'<mo(?: stretchy="false")?>([|/⟨⟩])</mo>')
+_TIGHT = re.compile(r'<mo(?: stretchy="false"| class="mathopen")?>([|/⟨⟩])</mo>')
 
 
 def _mathml(text: str, *, block: bool) -> str:

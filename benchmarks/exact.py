@@ -151,7 +151,7 @@ def hot_mode() -> Finding:
     values = ", ".join(f"{each:.4f}" for each in kept[-1].sz_spin.values[-1])
     return Finding(
         f"2 spins, g = (3, −1.5), η = 0.1, n̄ = 10, t = {end:g} to 1e-4 by Lindblad; CPU time",
-        f"{duration(spent)}, {told['unknowns']} unknowns (640,000 in 200 Fock states); "
+        f"{duration(spent)}, {told['unknowns']:,} unknowns (640,000 in 200 Fock states); "
         f"mean of z: {values}",
     )
 

@@ -20,6 +20,7 @@ author = "The opendicke developers"
 project_copyright = "The opendicke developers"
 release = version = _version("opendicke")
 
+smartquotes = False  # names in quotation marks are to be copied
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 source_suffix = {".md": "markdown"}

@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 
+_AROUND = "overflow-x: auto"
 _TABLE = "border-collapse: collapse; text-align: left"
 _CELL = "text-align: left; vertical-align: top; padding: 0.1em 1em 0.1em 0"
+_SHORT = 20
+"""Letters up to which the words of a cell stay on one line."""
 
 
 def card(title: str, rows: Iterable[tuple[str, str]], note: str = "") -> str:
@@ -32,7 +35,8 @@ def card(title: str, rows: Iterable[tuple[str, str]], note: str = "") -> str:
     )
     below = f"<div><small>{escape(note)}</small></div>" if note else ""
     return (
-        f'<div><strong>{escape(title)}</strong><table style="{_TABLE}"><tbody>{body}</tbody>'
+        f'<div style="{_AROUND}"><strong>{escape(title)}</strong><table style="{_TABLE}">'
+        f"<tbody>{body}</tbody>"
         f"</table>{below}</div>"
     )
 
@@ -55,15 +59,20 @@ def grid(
     """
 
     def line(words: Sequence[str], tag: str) -> str:
-        cells = (f'<{tag} style="{_CELL}">{escape(word)}</{tag}>' for word in words)
+        cells = (f'<{tag} style="{_style(word)}">{escape(word)}</{tag}>' for word in words)
         return f"<tr>{''.join(cells)}</tr>"
 
     body = "".join(line(row, "td") for row in rows)
     below = "".join(f"<div><small>{escape(note)}</small></div>" for note in notes if note)
     return (
-        f'<div><strong>{escape(title)}</strong><table style="{_TABLE}">'
+        f'<div style="{_AROUND}"><strong>{escape(title)}</strong><table style="{_TABLE}">'
         f"<thead>{line(head, 'th')}</thead><tbody>{body}</tbody></table>{below}</div>"
     )
+
+
+def _style(word: str) -> str:
+    """Short words stay on one line, long ones get the width that is left."""
+    return f"{_CELL}; white-space: nowrap" if len(word) <= _SHORT else f"{_CELL}; min-width: 16em"
 
 
 def numbers(value: Any, unit: str = "", what: str = "values") -> str:
@@ -86,6 +95,8 @@ def numbers(value: Any, unit: str = "", what: str = "values") -> str:
         return f"{_number(array[()])}{after}"
     low, high = array.min(), array.max()
     shape = " × ".join(map(str, array.shape))
+    if array.shape == (1,):
+        return f"{_number(low)}{after} (1 {what.removesuffix('s')})"
     if low == high:
         return f"{_number(low)}{after} (all {shape} {what})"
     return f"{_number(low)} … {_number(high)}{after} ({shape} {what})"
@@ -101,6 +112,16 @@ def brief(value: Any) -> str:
 def plural(count: int, word: str) -> str:
     """A count and what is counted."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def rounded(value: float) -> str:
+    """A number to two digits, without a power of ten where it is no longer than with one.
+
+    >>> rounded(0.0123), rounded(456.0), rounded(7_890_123.0)
+    ('0.012', '460', '7.9e+06')
+    """
+    short = f"{value:.2g}"
+    return f"{float(short):,.0f}" if 100 <= abs(value) < 1e6 else short
 
 
 def _number(value: Any) -> str:

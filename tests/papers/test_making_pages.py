@@ -59,7 +59,7 @@ def test_claims_page(tmp_path: Path) -> None:
     assert "3 statements" in text
     assert "1 holds, 1 fails, 1 cannot tell." in text
     assert "2 claims: 1 holds, 1 fails. Scale: smoke (coarse grids" in text
-    assert "1 claims: 1 cannot tell. Scale: paper" in text
+    assert "1 claim: 1 cannot tell. Scale: paper" in text
     assert r"- **holds**: Sentence \*of\* good (`good`; p. 1)" in lines
     assert r"  Seen `as is_it` with a\<b and \$5. *Value 1; expected 2; error 0.5.*" in lines
     assert "  Not seen." in lines

@@ -11,6 +11,7 @@ import numpy as np
 
 from opendicke.advising.judging import OF_SPINS, Question, opinions
 from opendicke.advising.opinions import Advice, Opinion, duration, python_of, size
+from opendicke.display import rounded
 from opendicke.errors import InputError, shown
 from opendicke.measure.observables import Observable, find_observables
 from opendicke.methods.base import Verdict
@@ -237,7 +238,9 @@ def concluded(
         known = [each for each in doubtful if math.isfinite(each.number)]
         least = min(known, key=lambda each: each.number) if known else doubtful[-1]
         why = (
-            f"an estimated deviation of {least.number:.2g}" if known else "no estimate of its error"
+            f"an estimated deviation of {rounded(least.number)}"
+            if known
+            else "no estimate of its error"
         )
         sentence += f". The least doubtful is {least.name}, with {why}"
     return Advice(question, made, target, None, sentence + _too_large(made), notes)

@@ -13,7 +13,8 @@ from opendicke.advising.flips import Slips, slips
 from opendicke.advising.fluctuations import Cluster, fluctuations
 from opendicke.advising.large import short_times
 from opendicke.advising.off import Off
-from opendicke.advising.opinions import Opinion
+from opendicke.advising.opinions import Opinion, duration
+from opendicke.display import rounded
 from opendicke.errors import InputError
 from opendicke.measure.observables import Observable, find_observables
 from opendicke.methods.base import AbstractMethod, Assessment, Verdict
@@ -238,11 +239,11 @@ def _graded(
 
 
 def _deviation(off: Off, question: Question) -> str:
-    told = f"spins by {off.spins:.2g}"
+    told = f"spins by {rounded(off.spins)}"
     if question.photons:
-        told += f" and photons by {off.photons:.2g} × max(1, photons)"
+        told += f" and photons by {rounded(off.photons)} × max(1, photons)"
     if question.caution >= _NOTICED:
-        told += f", taken {question.caution:.2g} times as spins and modes entangle"
+        told += f", taken {rounded(question.caution)} times as spins and modes entangle"
     return told
 
 
@@ -311,8 +312,8 @@ def _truncated_wigner(question: Question) -> Opinion:
     estimate = question.worst(off) * question.caution
     self_term = assessment.number
     told = (
-        f"a classical spin feels the field that it made itself, here {self_term:.2g} times the "
-        "others' and the external one"
+        "a classical spin feels the field that it made itself, here "
+        f"{rounded(self_term)} times the others' and the external one"
     )
     if not math.isfinite(estimate):
         words = (
@@ -391,7 +392,7 @@ def _of_flips(
     assessment = Assessment(Verdict.VALID, "", 0.0, seconds, memory, _remarks(question))
     if seconds > LONGEST:
         assessment = replace(
-            assessment, verdict=Verdict.INVALID, reason=f"it would take {seconds:.1g} s"
+            assessment, verdict=Verdict.INVALID, reason=f"it would take {duration(seconds)}"
         )
     estimate = question.worst(Off(min(found.spins, 2.0), found.photons))
     parts = {
@@ -403,15 +404,16 @@ def _of_flips(
     leading = max(parts, key=lambda name: parts[name])
     if found.spins < 2.0:
         words = (
-            f"spins deviate by {found.spins:.2g}, most of it by {leading} ({parts[leading]:.2g})"
+            f"spins deviate by {rounded(found.spins)}, most of it by {leading} "
+            f"({rounded(parts[leading])})"
         )
         if question.photons:
-            words += f", photons by {found.photons:.2g} × max(1, photons)"
+            words += f", photons by {rounded(found.photons)} × max(1, photons)"
     else:  # more than two numbers between ±1 can be apart
         words = f"second order in the field, which judges rates, fails here (mostly {leading})"
     words += (
-        f"; field times coherence time is up to {found.drive:.2g}, coherence two flips apart "
-        f"decays {found.ratio:.2g} times as fast as spins flip"
+        f"; field times coherence time is up to {rounded(found.drive)}, coherence two flips apart "
+        f"decays {rounded(found.ratio)} times as fast as spins flip"
     )
     if found.looked < question.model.spins and found.looked:
         words += f" (rates of {found.looked} spins were looked at)"
@@ -484,6 +486,8 @@ def _exact(method: Lindblad | QuantumJumps, question: Question, error: float, na
     found = method.assess(question.problem, question.times)
     common = found.seconds, found.memory, True, None, ()
     if found.verdict is not Verdict.VALID or not found.seconds <= LONGEST:
-        reason = f"it would take about {found.seconds:.1g} s, with {found.number:.2g} {name}"
+        reason = (
+            f"it would take about {duration(found.seconds)}, with {rounded(found.number)} {name}"
+        )
         return Opinion(method, Verdict.INVALID, reason, found.number, name, None, *common)
     return Opinion(method, Verdict.VALID, found.reason, found.number, name, error, *common)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
+from opendicke.display import rounded
 from opendicke.errors import InputError, shown
 from opendicke.interop.primitives import OFFERED
 from opendicke.measure.observables import Observable
@@ -125,7 +126,7 @@ class Lindblad(AbstractMethod):
             remarks = (f"it may take about {2 * cost.seconds / 3600:.2g} hours",)
         return Assessment(
             Verdict.VALID,
-            f'exact up to its tolerance; about {size:.2g} unknowns (way "{best.way}")',
+            f'exact up to its tolerance; about {rounded(size)} unknowns (way "{best.way}")',
             size,
             2 * cost.seconds,
             cost.memory,

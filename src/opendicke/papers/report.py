@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from opendicke.display import plural
 from opendicke.papers import find_paper
 from opendicke.papers.catalogue import Claim, Outcome, Paper, Scale, Verdict
 from opendicke.papers.data import write_whole
@@ -46,7 +47,13 @@ def tally(dataset: xr.Dataset) -> str:
 
 def _tally(verdicts: Iterable[object]) -> str:
     counts = Counter(map(str, verdicts))
-    return ", ".join(f"{counts[v]} {v.value}" for v in Verdict if counts[v])
+    return ", ".join(f"{counts[v]} {_many(v, counts[v])}" for v in Verdict if counts[v])
+
+
+def _many(verdict: Verdict, count: int) -> str:
+    """What one claim does, or several do."""
+    word = verdict.value
+    return word if count == 1 else word.replace("holds", "hold", 1).replace("fails", "fail", 1)
 
 
 def short_table(dataset: xr.Dataset) -> str:
@@ -56,7 +63,7 @@ def short_table(dataset: xr.Dataset) -> str:
         f"  {dataset['verdict'].values[i]!s:<{width}}  {name}: {dataset['sentence'].values[i]}"
         for i, name in enumerate(dataset["claim"].values)
     ]
-    return "\n".join([*lines, f"  {len(lines)} claims: {tally(dataset)}"])
+    return "\n".join([*lines, f"  {plural(len(lines), 'claim')}: {tally(dataset)}"])
 
 
 def write_report(dataset: xr.Dataset, paper: Paper, scale: Scale, path: Path) -> Path:
@@ -67,7 +74,7 @@ def write_report(dataset: xr.Dataset, paper: Paper, scale: Scale, path: Path) ->
         f"{paper.reference}. Scale: {scale.name} ({scale.title}); "
         f"opendicke {dataset.attrs['opendicke_version']}, {dataset.attrs['created']}.",
         "",
-        f"{dataset.sizes['claim']} claims: {tally(dataset)}.",
+        f"{plural(dataset.sizes['claim'], 'claim')}: {tally(dataset)}.",
         "",
         "| claim | what the paper says | where | verdict | value | expected | error | evidence |",
         "|---|---|---|---|---|---|---|---|",
@@ -122,8 +129,8 @@ def claims_page(datasets: Iterable[xr.Dataset]) -> list[str]:
             "",
             f"{paper.reference}.",
             "",
-            f"{table.sizes['claim']} claims: {tally(table)}. Scale: {scale.name} ({scale.title}); "
-            f"opendicke {table.attrs['opendicke_version']}.",
+            f"{plural(table.sizes['claim'], 'claim')}: {tally(table)}. "
+            f"Scale: {scale.name} ({scale.title}); opendicke {table.attrs['opendicke_version']}.",
         ]
         for i in range(table.sizes["claim"]):
             lines += ["", *_paragraph(table.isel(claim=i))]

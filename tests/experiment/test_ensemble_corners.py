@@ -91,6 +91,41 @@ def test_trouble_between_rounds_loses_nothing(
     assert described["realizations"] == dataset.sizes["realization"]
 
 
+@pytest.mark.parametrize("sigmas", [[0.5, 1.0, 1.5], [0.5, 1.0, 1.5, 2.0]])
+def test_axes_of_a_sweep_keep_their_order(
+    sigmas: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of the alphabet: interrupted, resumed, asked again, made larger."""
+    sweep = {"model.frequencies": [3.0, 4.0, 5.0], "model.couplings.sigma": sigmas}
+    given = mean_field(sweep=sweep, method=od.MeanField(step=0.05))
+    whole = od.run(given)
+    assert list(whole.sz.dims[:2]) == ["frequencies", "sigma"]
+    run_many, calls = od.MeanField.run_many, []
+
+    def interrupted(*arguments: Any, **named: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return run_many(*arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(od.MeanField, "run_many", interrupted)
+        with pytest.raises(KeyboardInterrupt, match="go on with"):
+            od.run(given, "a.zarr")
+    done = int((od.load("a.zarr").status == 1).sum())
+    assert 0 < done < whole.status.size
+    np.testing.assert_array_equal(od.resume("a.zarr").sz, whole.sz)
+    with monkeypatch.context() as patched:
+        patched.setattr(od.MeanField, "run_many", interrupted)
+        np.testing.assert_array_equal(od.run(given, "a.zarr").sz, whole.sz)  # nothing to compute
+        turned = replace(given, sweep=dict(reversed(sweep.items())))
+        np.testing.assert_array_equal(od.run(turned, "a.zarr").sz, whole.sz)
+    more = {name: [*values, 6.0] for name, values in sweep.items()}
+    larger = replace(given, sweep=more, realizations=6)
+    np.testing.assert_array_equal(od.run(larger, "a.zarr").sz, od.run(larger).sz)
+    np.testing.assert_array_equal(od.run(given, "a.zarr").sz, whole.sz)
+
+
 def test_later_times_of_a_sweep_of_sizes() -> None:
     """Smaller systems go on from their own states."""
     given = mean_field(sweep={"model.spins": [4, 8]})

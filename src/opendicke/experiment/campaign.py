@@ -16,7 +16,7 @@ from opendicke.errors import ValidityWarning
 from opendicke.experiment.executors import Executor, Failure
 from opendicke.experiment.experiment import Experiment
 from opendicke.experiment.identity import describe_experiment
-from opendicke.experiment.plan import Place, Plan
+from opendicke.experiment.plan import Place, Plan, axis_names
 from opendicke.experiment.rounds import Extents, Judged, next_extents, worst_error
 from opendicke.experiment.solving_cells import Group, Job, solve_groups, times_done
 from opendicke.measure.observables import find_observables
@@ -25,6 +25,7 @@ from opendicke.methods.base import AbstractMethod
 from opendicke.model.checks import Array
 from opendicke.progress import Tally
 from opendicke.results.dataset import as_json, describe
+from opendicke.results.ensemble_layout import Layout
 from opendicke.results.ensemble_memory import EnsembleMemory
 from opendicke.results.ensemble_store import EnsembleStore, load_ensemble
 from opendicke.results.frames import (
@@ -281,6 +282,7 @@ class Ledger(NamedTuple):
 def _padded(values: Array | None, shape: tuple[int, ...]) -> Array:
     padded = np.zeros(shape, dtype=float if values is None else values.dtype)
     if values is not None:
+        assert all(there <= now for there, now in zip(values.shape, shape, strict=True))
         padded[tuple(map(slice, values.shape))] = values
     return padded
 
@@ -358,10 +360,16 @@ def plan_attributes(plan: Plan) -> dict[str, Any]:
     }
 
 
-def stored_plan(attributes: Mapping[str, Any], experiment: Experiment) -> Plan:
-    """The grid of a store, of which an experiment of the same essence asks a part or more."""
-    grid = json.loads(attributes["plan"])
-    return Plan(experiment, grid["sweep"], int(grid["realizations"]))
+def stored_plan(layout: Layout, experiment: Experiment) -> Plan:
+    """The grid of a store, of which an experiment of the same essence asks a part or more.
+
+    Its axes stand in the order of the arrays; their description is sorted by name.
+    """
+    grid = json.loads(layout.attributes["plan"])
+    names, axes = axis_names(list(grid["sweep"])), list(layout.axes)
+    paths = sorted(grid["sweep"], key=lambda path: axes.index(names[path]))
+    sweep = {path: grid["sweep"][path] for path in paths}
+    return Plan(experiment, sweep, int(grid["realizations"]))
 
 
 def stored_extents(attributes: Mapping[str, Any]) -> Extents:

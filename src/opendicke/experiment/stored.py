@@ -285,7 +285,8 @@ def plan_at(path: Path, experiment: Experiment) -> Plan:
     StoreError
         With the first difference, if it is not.
     """
-    attributes = _attributes(path)
+    layout = _layout_at(path)
+    attributes = layout.attributes
     if attributes["identity"] != identity(experiment):
         where = difference(json.loads(attributes["essence"]), essence(experiment))
         raise StoreError(
@@ -293,7 +294,7 @@ def plan_at(path: Path, experiment: Experiment) -> Plan:
             "ask to overwrite it."
         )
     _check_times(path, experiment)
-    return stored_plan(attributes, experiment)
+    return stored_plan(layout, experiment)
 
 
 def _check_times(path: Path, experiment: Experiment) -> None:

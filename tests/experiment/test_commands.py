@@ -516,6 +516,7 @@ def test_json_of_errors(
     code, found, err = asked(capsys, *arguments)
     assert code == 2
     assert parts.items() <= found["error"].items()
+    assert found["command"] == (None if arguments[0] == "simulate" else arguments[0])
     assert err == f"Error: {found['error']['message']}\n"
 
 
@@ -663,6 +664,26 @@ def test_output_that_nobody_reads_ends_quietly() -> None:
         text=True,
     )
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", ["--help", "paper", "completion bash", "paper --json"])
+def test_output_that_does_not_fit_is_said_in_a_sentence(arguments: str) -> None:
+    """A full disk behind standard output."""
+    done = subprocess.run(
+        f"{sys.executable} -m opendicke.cli {arguments} > /dev/full",
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
+    told = "Error: the answer could not be written: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
+@pytest.mark.parametrize(("closed", "code"), [("paper >&-", 0), ("show none.nc 2>&-", 2)])
+def test_closed_streams_take_what_is_said(closed: str, code: int) -> None:
+    command = f"{sys.executable} -m opendicke.cli {closed}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")
 
 
 def test_styles_need_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

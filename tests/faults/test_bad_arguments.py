@@ -492,6 +492,12 @@ def test_observables_of_ones_own_are_checked(
         (lambda: od.IsingTerm(np.inf), "scale", "be finite", "was inf"),
         (lambda: od.observable("a", dims=("time",)), "dims", "other than time", "was ('time',)"),
         (lambda: od.observable("a", dims=("b", "b")), "dims", "distinct names", "'b', 'b'"),
+        (lambda: od.observable("a", dims=3), "dims", "be a tuple of distinct names", "was 3"),
+        (lambda: od.observable("a", dims=(["b"],)), "dims", "distinct names", "was (['b'],)"),
+        (lambda: od.SpinPairTerm("z", [1.0]), "axes", 'two of "x", "y", "z"', "was 'z'"),
+        (lambda: od.SpinPairTerm("zzz", [1.0]), "axes", 'two of "x", "y", "z"', "was 'zzz'"),
+        (lambda: od.SpinPairTerm(("z", 1), [1.0]), "axes", 'two of "x"', "was ('z', 1)"),
+        (lambda: od.SpinPairTerm(None, [1.0]), "axes", 'two of "x"', "was None"),
         (lambda: od.critical_coupling(1, 0, 1), "frequency", "not be zero", "was 0"),
     ],
 )

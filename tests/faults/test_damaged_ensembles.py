@@ -335,3 +335,23 @@ def test_an_interrupt_at_any_moment(
             assert whole(load_ensemble(path)) == taken
     store.close()
     assert whole(load_ensemble(path)) == taken
+
+
+def test_a_store_that_may_not_be_read_is_not_called_damaged(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads of damage deletes what is good."""
+    with EnsembleStore.create(path, layout()):
+        pass
+    read = Path.read_bytes
+
+    def refused(self: Path) -> bytes:
+        if self.name == "zarr.json":
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    told = refusal(lambda: load_ensemble(path))
+    assert told is not None
+    assert told.endswith("cannot be read: Permission denied.")
+    assert "damaged" not in told

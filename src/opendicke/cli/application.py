@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -73,6 +74,7 @@ def _main(
     ] = False,
 ) -> None:
     """Options that stand before the command; without one, where to start."""
+    output.called(ctx.invoked_subcommand)
     if ctx.invoked_subcommand is None:
         say(_FIRST_SCREEN)
 
@@ -150,10 +152,28 @@ def _interrupted(text: str) -> int:
 
 def script() -> None:
     """The `opendicke` command."""
+    # A stream that the shell has closed takes what is said all the same.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     try:
         code = main()
         sys.stdout.flush()
     except BrokenPipeError:  # who reads has had enough, as in `opendicke show … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         code = 1
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        _drop_output()
+        sys.stderr.write(f"Error: the answer could not be written: {error.strerror}.\n")
+        code = BAD_INPUT
     sys.exit(code)
+
+
+def _drop_output() -> None:
+    """What waits to be written goes nowhere, so that the end of the process is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF, errno.EFBIG)
+"""Errors of writing to standard output."""

@@ -20,6 +20,8 @@ class _Call:
 
     machine: bool = False
     """Whether it ends in one JSON object instead of sentences."""
+    command: str | None = None
+    """Its name, once it is known."""
     answer: dict[str, Any] | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -31,6 +33,11 @@ def begin(*, machine: bool) -> None:
     """Forget what the call before said."""
     global _call
     _call = _Call(machine)
+
+
+def called(command: str | None) -> None:
+    """The command whose call it is."""
+    _call.command = command
 
 
 def say(what: object) -> None:
@@ -65,7 +72,9 @@ def finish(code: int, error: Mapping[str, Any] | None = None) -> int:
     """Print the JSON object, if one was asked for and there is anything to say."""
     if not _call.machine or (error is None and _call.answer is None):
         return code
-    whole = dict(_call.answer or {}) if error is None else {"error": dict(error)}
+    whole = dict(_call.answer or {})
+    if error is not None:
+        whole = {"command": _call.command, "error": dict(error)}
     whole |= {"notes": _call.notes, "exit_code": code}
     typer.echo(json.dumps(_strict(whole), indent=2, allow_nan=False))
     return code

@@ -260,8 +260,8 @@ def observable(
     ...     return od.SpinTerm("z", weights)
     """
 
-    taken = {"time", "realization"} & set(dims)
-    if not isinstance(dims, tuple) or taken or len(set(dims)) != len(dims):
+    words = isinstance(dims, tuple) and all(isinstance(item, str) for item in dims)
+    if not words or {"time", "realization"} & set(dims) or len(set(dims)) != len(dims):
         raise InputError(
             "dims",
             "be a tuple of distinct names other than time and realization",

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from opendicke.errors import InputError, shown
 from opendicke.model.checks import integer, real
 
 
@@ -133,11 +134,23 @@ class SpinPairTerm:
         w; leading dimensions become those of the answer.
     others : array (…, N), optional
         v; w if left out.
+
+    Raises
+    ------
+    InputError
+        If the axes are not two of x, y and z.
     """
 
     axes: tuple[str, str]
     weights: Any
     others: Any = None
+
+    def __post_init__(self) -> None:
+        given = self.axes
+        pair = tuple(given) if isinstance(given, (tuple, list, str)) else ()
+        if len(pair) != 2 or any(axis not in ("x", "y", "z") for axis in pair):
+            raise InputError("axes", 'be two of "x", "y", "z"', f"was {shown(given)}")
+        object.__setattr__(self, "axes", pair)
 
     @property
     def sums(self) -> tuple[SpinTerm, SpinTerm]:

@@ -251,6 +251,8 @@ def read_document(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_bytes())
         if isinstance(document, dict) and document.get("zarr_format") == 3:
             return document
+    except PermissionError as error:
+        raise StoreError(f"`{path}` cannot be read: {error.strerror}.") from None
     except (OSError, ValueError, RecursionError):
         pass
     raise StoreError(f"`{path}` is damaged or missing: the metadata cannot be read.")

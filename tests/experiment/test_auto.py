@@ -119,7 +119,7 @@ def test_methods_left_out_for_memory_are_named() -> None:
     model = od.DickeModel(rng.normal(size=(12, 4)), np.linspace(1, 2, 4), loss=2.0, field=0.5)
     advice = od.advise(model, od.ProductState.polarized("+x"), [0, 1.0])
     assert advice.sentence.endswith(
-        "Lindblad and QuantumJumps do not fit the memory of this machine"
+        "Lindblad and QuantumJumps may not fit the memory of this machine"
     )
 
 

@@ -435,3 +435,13 @@ def test_thousands_of_spins() -> None:
     alone = size * float(couplings @ couplings)
     photons = np.array([run.photons for run in found])
     np.testing.assert_allclose(photons - 0.5 / 1.5, alone - energy, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_nothing_flips_without_field(sampler: str) -> None:
+    """However weak the couplings are."""
+    model = od.DickeModel([[0.02], [-0.01]], frequencies=1.0, loss=4.0)
+    state = od.ProductState.configuration([-1, 1], bosons="stationary")
+    method = od.KineticMonteCarlo(trajectories=16, sampler=sampler)
+    found = od.solve(model, state, [0, 1, 5], method, ["sz_spin"], validity="ignore")
+    np.testing.assert_array_equal(found.sz_spin, [[-1, 1]] * 3)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import tomllib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import opendicke as od
+from opendicke.advising import judging
 from opendicke.advising.flips import _coherence, _rates, slips
 from opendicke.advising.fluctuations import Cluster, _Motion, fluctuations
 from opendicke.advising.free import Modes, free_factors, gaussian_factors, kicks
@@ -387,6 +389,76 @@ def test_bad_questions_get_one_sentence(changed: dict[str, Any], sentence: str) 
 def test_unknown_methods_are_told() -> None:
     with pytest.raises(od.InputError, match="MeanField"):
         od.advise(TWO, DOWN, TIMES)["MeanFeild"]
+
+
+def test_modes_that_settle_spoil_photons_of_rates() -> None:
+    """As many photons as settled modes have, but another phase: between there are fewer."""
+    model = od.DickeModel([[5.0]], frequencies=1.0, loss=10.0, field=0.05)
+    state = od.ProductState.polarized("+z", displacement=5j / (5 + 1j))
+    times = [0, 0.05, 0.1, 0.15, 0.2, 0.5, 1]
+    free = od.solve(replace(model, field=0.0), state, times, od.Lindblad(1e-6), ["photons"])
+    assert float(free.photons[0]) == pytest.approx(25 / 26)
+    away = float(abs(free.photons - 25 / 26).max())
+    opinion = od.advise(model, state, times)["RateEquation"]
+    assert not opinion.valid
+    assert opinion.numbers["photons_off"] == pytest.approx(away, rel=0.01)
+    assert od.advise(model, state, times, ["sz"])["RateEquation"].valid
+
+
+def test_spins_nearly_alike_spoil_photons_of_rates() -> None:
+    """Coherence two flips apart leaves single spins right, and not the product of two."""
+    model = od.DickeModel([[-8.2485], [-8.2154]], frequencies=2.886, loss=14.1, field=0.4116)
+    state = od.ProductState.configuration([-1, 1], bosons="stationary")
+    times = np.linspace(0, 21.5301, 7)
+    exact = od.solve(model, state, times, od.Lindblad(1e-4), ["sz", "photons"])
+    rates = od.solve(model, state, times, od.RateEquation(), ["sz", "photons"], validity="ignore")
+    away = abs(rates.photons - exact.photons) / np.maximum(1, exact.photons)
+    assert float(abs(rates.sz - exact.sz).max()) < 0.01
+    assert float(away.max()) > 0.4
+    advice = od.advise(model, state, times, target_error=0.1)
+    assert not advice["RateEquation"].valid
+    assert not advice["KineticMonteCarlo"].valid
+    assert od.advise(model, state, times, ["sz"], target_error=0.1)["RateEquation"].valid
+
+
+def test_empty_modes_fluctuate_in_the_wigner_function() -> None:
+    """Each by half a photon: 100 of them together by 5, which trajectories have to make up for."""
+    rng = np.random.default_rng(100)
+    model = od.DickeModel(
+        0.004 * rng.normal(size=(2, 100)),
+        rng.uniform(1, 4, 100),
+        loss=rng.uniform(0.2, 1, 100),
+    )
+    state = od.ProductState.polarized("+z")
+    opinion = od.advise(model, state, TIMES, target_error=0.1)["TruncatedWigner"]
+    assert opinion.valid
+    assert 4 * 5 / np.sqrt(opinion.method.trajectories) <= 0.051  # type: ignore[attr-defined]
+    spins = od.advise(model, state, TIMES, ["sz"], target_error=0.1)["TruncatedWigner"]
+    assert spins.method.trajectories == 6400  # type: ignore[attr-defined]
+
+
+def test_what_may_not_fit_the_memory_is_not_suggested(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert od.advise(TWO, DOWN, TIMES)["Lindblad"].valid
+    monkeypatch.setattr(judging, "machine_memory", lambda: 1000)
+    advice = od.advise(TWO, DOWN, TIMES)
+    for name in ("Lindblad", "QuantumJumps"):
+        assert advice[name].verdict.name == "DOUBTFUL"
+        assert "the memory of this machine is 1 kB" in advice[name].reason
+    assert type(advice.suggestion).__name__ not in ("Lindblad", "QuantumJumps")
+    assert advice.sentence.endswith(
+        "Lindblad and QuantumJumps may not fit the memory of this machine"
+    )
+
+
+def test_reasons_say_what_there_is() -> None:
+    """No pairs of one spin, no rates without field, one row of couplings."""
+    one = od.DickeModel([[2.0]], 1.0, loss=11.0, field=0.05)
+    assert "two flips apart" not in od.advise(one, DOWN, TIMES)["RateEquation"].reason
+    still = od.advise(replace(one, field=0.0), DOWN, TIMES)["RateEquation"]
+    assert still.reason.startswith("no field turns a spin")
+    assert still.valid
+    alike = od.advise(replace(TWO, couplings=[[1.0]] * 2), DOWN, TIMES)["MeanField"]
+    assert "2 spins have 1 different row of couplings" in alike.reason
 
 
 def entangled() -> tuple[od.DickeModel, od.ProductState, list[float]]:

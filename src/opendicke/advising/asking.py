@@ -249,8 +249,7 @@ def concluded(
 def _too_large(made: tuple[Opinion, ...]) -> str:
     """Which methods were left out for memory, which another machine may have."""
     names = [each.name for each in made if OF_MACHINE in each.reason]
-    verb = "does" if len(names) == 1 else "do"
-    return f"; {' and '.join(names)} {verb} not fit {OF_MACHINE}" if names else ""
+    return f"; {' and '.join(names)} may not fit {OF_MACHINE}" if names else ""
 
 
 def _seconds(opinion: Opinion) -> float:

@@ -17,7 +17,7 @@ Out of a configuration σ the probability that spin i has flipped is, in second 
 - lag: rates follow a flip at once, modes within a time 2/Γ.
 
 Photons are those of stationary modes in every configuration: they deviate by what the modes start
-with, and by the lag.
+with until they have settled, by the lag, and by pairs, for they hold products of two spins.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ _GONE = 1e-4
 _MANY = 5e8
 """Multiplications from which on other spins count as Gaussian noise."""
 _PAIRS = 0.2
+_SHARED = 12.0
+"""By how much more coherence two flips apart moves products of two spins than single ones."""
 _LAG = 1.0
 
 
@@ -101,7 +103,7 @@ def slips(problem: Problem, times: Array) -> Slips:
     loss, gain = model.loss[kept], model.gain[kept]
     damping = loss - gain
     z = damping / 2 + 1j * omega
-    photons = _photons(model, problem)
+    photons = _photons(model, problem, times - times[0])
     if not len(driven) or span == 0:
         return Slips(0.0, 0.0, 0.0, 0.0, photons, 0.0, np.inf, 0, 0.0, 0.0, 0)
     dephasing = (g[driven] ** 2 * (2 * (loss + gain) / np.abs(z) ** 2)).sum(axis=1)
@@ -171,13 +173,14 @@ def slips(problem: Problem, times: Array) -> Slips:
     hot = float(model.stationary_occupation[kept].sum())
     bath = g[rows], z, damping, g
     lagging = _lagging(configurations, shares, rates, rows, bath, span, hot)
+    shared = _SHARED * pairs * _weight_of_pairs(model.couplings[driven][:, kept], z, hot)
     exits = float(rates.sum(axis=1).mean()) * len(driven) / len(rows)
     return Slips(
         slip,
         start,
         pairs,
         lag,
-        photons + lagging,
+        photons + lagging + shared,
         float(judged.drive.max()),
         float(judged.ratio),
         int(judged.protected),
@@ -341,17 +344,36 @@ def _unsettled(
     return 2 * _cumulative(inner - rate[:, None], t)
 
 
-def _photons(model: DickeModel, problem: Problem) -> float:
-    """Photons at the start, beside those of stationary modes, over max(1, photons)."""
+def _photons(model: DickeModel, problem: Problem, t: Array) -> float:
+    """Photons of modes that settle while no spin flips, beside those of settled ones.
+
+    Over max(1, photons), the worst of the times since the start.
+    """
     initial = problem.initial
     kept = model.damping > 0
     z = (model.damping / 2 + 1j * model.frequencies)[kept]
-    mean = initial.bloch[:, 2] @ model.couplings[:, kept]
-    spread = (1 - initial.bloch[:, 2] ** 2) @ model.couplings[:, kept] ** 2
-    settled = ((mean**2 + spread) / np.abs(z) ** 2 + model.stationary_occupation[kept]).sum()
-    there = (np.abs(initial.displacement[kept]) ** 2 + initial.occupation[kept]).sum()
-    most = max(1.0, float(np.abs(initial.displacement) @ np.abs(initial.displacement)))
-    return float(abs(there - settled) / max(most, there, 1.0))
+    end = -1j * (initial.bloch[:, 2] @ model.couplings[:, kept]) / z
+    spread = (1 - initial.bloch[:, 2] ** 2) @ model.couplings[:, kept] ** 2 / np.abs(z) ** 2
+    occupation = model.stationary_occupation[kept]
+    settled = float((np.abs(end) ** 2 + spread + occupation).sum())
+    worst = 0.0
+    for elapsed in t:
+        left = np.exp(-z * elapsed)
+        mean = end + left * (initial.displacement[kept] - end)
+        excess = np.abs(left) ** 2 * (initial.occupation[kept] - occupation)
+        there = np.abs(mean) ** 2 + spread * np.abs(1 - left) ** 2 + occupation + excess
+        total = float(there.sum())
+        worst = max(worst, abs(total - settled) / max(1.0, total))
+    return worst
+
+
+def _weight_of_pairs(g: Array, z: Array, hot: float) -> float:
+    """Photons that hang on the product of two spins, at most, over max(1, photons)."""
+    own = (g**2 / np.abs(z) ** 2).sum(axis=1)
+    if len(own) < 2:
+        return 0.0
+    first, second = np.sort(own)[-2:]
+    return float(len(own) * np.sqrt(first * second) / max(1.0, own.sum() + hot))
 
 
 def _lagging(

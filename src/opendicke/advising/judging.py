@@ -13,8 +13,8 @@ from opendicke.advising.flips import Slips, slips
 from opendicke.advising.fluctuations import Cluster, fluctuations
 from opendicke.advising.large import short_times
 from opendicke.advising.off import Off
-from opendicke.advising.opinions import Opinion, duration
-from opendicke.display import rounded
+from opendicke.advising.opinions import Opinion, duration, size
+from opendicke.display import plural, rounded
 from opendicke.errors import InputError
 from opendicke.measure.observables import Observable, find_observables
 from opendicke.methods.base import AbstractMethod, Assessment, Verdict
@@ -24,7 +24,7 @@ from opendicke.methods.mean_field import MeanField
 from opendicke.methods.quantum_jumps import QuantumJumps
 from opendicke.methods.rate_equation import RateEquation
 from opendicke.methods.truncated_wigner import TruncatedWigner
-from opendicke.model.checks import Array
+from opendicke.model.checks import OF_MACHINE, Array, machine_memory
 from opendicke.model.dicke import DickeModel
 from opendicke.model.reduce import Problem
 from opendicke.model.state import ProductState
@@ -33,6 +33,8 @@ SAMPLING = 4.0
 """Standard errors that the largest of some hundred means stays below."""
 _SHARE = 0.5
 """Of the promised error, what the approximation may take where trajectories are sampled."""
+_SHARE_OF_FLIPS = 0.75
+"""The same for kinetic Monte Carlo, whose trajectories are cheap."""
 _MARGIN = 0.9
 """The same for methods that are not sampled."""
 _FLOOR = 0.2
@@ -76,6 +78,24 @@ class Question:
         if self.asked is None:
             return self.model.modes > 0
         return any(item.name not in OF_SPINS for item in self.asked)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of one trajectory of truncated Wigner, of spins 1.
+
+        Of photons in all modes, over max(1, photons): in the Wigner function even empty ones
+        fluctuate, each by 1/2.
+        """
+        if not self.photons:
+            return 1.0
+        model, state = self.model, self.problem.initial
+        worst = 1.0
+        for occupation in (state.occupation, np.maximum(model.stationary_occupation, 0.0)):
+            width = occupation + 0.5
+            size = np.abs(state.displacement) ** 2
+            deviation = math.sqrt(float((width**2 + 2 * width * size).sum()))
+            worst = max(worst, deviation / max(1.0, float((occupation + size).sum())))
+        return worst
 
     @property
     def driven(self) -> bool:
@@ -262,8 +282,8 @@ def _mean_field(question: Question) -> Opinion:
     estimate = question.worst(off) * question.caution
     spins = question.model.spins
     sizes = (
-        f"{spins} spins have {problem.groups} different rows of couplings; its error falls as 1/N "
-        "where many share each"
+        f"{spins} spins have {plural(problem.groups, 'different row')} of couplings; its error "
+        "falls as 1/N where many share each"
         if spins > 1
         else "its error falls as 1/N, and here is one spin"
     )
@@ -287,9 +307,12 @@ def _mean_field(question: Question) -> Opinion:
     )
 
 
-def _trajectories(target: float, share: float) -> int:
-    """Trajectories whose errors leave the share of the target, two digits."""
-    needed = (SAMPLING / (share * target)) ** 2
+def _trajectories(target: float, share: float, spread: float = 1.0) -> int:
+    """Trajectories whose errors are within the share of the target, two digits.
+
+    `spread` is the standard deviation of one of them.
+    """
+    needed = (SAMPLING * spread / (share * target)) ** 2
     digits = 10.0 ** (math.floor(math.log10(needed)) - 1)
     return max(16, int(math.ceil(needed / digits - 1e-9) * digits))
 
@@ -297,7 +320,8 @@ def _trajectories(target: float, share: float) -> int:
 def _truncated_wigner(question: Question) -> Opinion:
     target = question.target
     method = TruncatedWigner(
-        trajectories=_trajectories(target, 1 - _SHARE), tolerance=min(1e-3, target / 50)
+        trajectories=_trajectories(target, 1 - _SHARE, question.spread),
+        tolerance=min(1e-3, target / 50),
     )
     if (why := _admitted(method, question)) is not None:
         return _refused(method, why, math.nan, "see reason")
@@ -348,8 +372,9 @@ def _rate_equation(question: Question) -> Opinion:
 
 def _kinetic_monte_carlo(question: Question) -> Opinion:
     target = question.target
-    method = KineticMonteCarlo(trajectories=_trajectories(target, 1 - _SHARE))
-    return _of_flips(method, question, _SHARE, (1 - _SHARE) * target)
+    sampled = 1 - _SHARE_OF_FLIPS
+    method = KineticMonteCarlo(trajectories=_trajectories(target, sampled))
+    return _of_flips(method, question, _SHARE_OF_FLIPS, sampled * target)
 
 
 def _of_flips(
@@ -402,19 +427,25 @@ def _of_flips(
         "modes that follow flips late": found.lag,
     }
     leading = max(parts, key=lambda name: parts[name])
-    if found.spins < 2.0:
+    if found.rate > 0 and found.spins < 2.0:
         words = (
             f"spins deviate by {rounded(found.spins)}, most of it by {leading} "
             f"({rounded(parts[leading])})"
         )
         if question.photons:
             words += f", photons by {rounded(found.photons)} × max(1, photons)"
+    elif found.rate == 0:
+        words = "no field turns a spin"
+        if question.photons:
+            words += f"; photons deviate by {rounded(found.photons)} × max(1, photons)"
     else:  # more than two numbers between ±1 can be apart
         words = f"second order in the field, which judges rates, fails here (mostly {leading})"
-    words += (
-        f"; field times coherence time is up to {rounded(found.drive)}, coherence two flips apart "
-        f"decays {rounded(found.ratio)} times as fast as spins flip"
-    )
+    if found.rate > 0:
+        words += f"; field times coherence time is up to {rounded(found.drive)}"
+    if math.isfinite(found.ratio):
+        words += (
+            f", coherence two flips apart decays {rounded(found.ratio)} times as fast as spins flip"
+        )
     if found.looked < question.model.spins and found.looked:
         words += f" (rates of {found.looked} spins were looked at)"
     most = share * question.target
@@ -485,6 +516,13 @@ def _quantum_jumps(question: Question) -> Opinion:
 def _exact(method: Lindblad | QuantumJumps, question: Question, error: float, name: str) -> Opinion:
     found = method.assess(question.problem, question.times)
     common = found.seconds, found.memory, True, None, ()
+    most = machine_memory()
+    if found.memory > most:
+        reason = (
+            f"it may need {size(found.memory)}, with {rounded(found.number)} {name}, and "
+            f"{OF_MACHINE} is {size(most)}"
+        )
+        return Opinion(method, Verdict.DOUBTFUL, reason, found.number, name, None, *common)
     if found.verdict is not Verdict.VALID or not found.seconds <= LONGEST:
         reason = (
             f"it would take about {duration(found.seconds)}, with {rounded(found.number)} {name}"

@@ -88,6 +88,7 @@ def classes(arrays: RateArrays, couplings: Array, strength: float) -> Classes:
     top = int(np.ceil(np.log2(max(float(size.sum()), 1e-300)))) + 1
     least = float(size[chosen].min(initial=1.0))
     lowest = max(int(np.floor(np.log2(least))) - 2, top - _DEEPEST)
+    lowest = min(lowest, top - 1)  # where no spin flips, no coupling says how deep
     outer = (top - lowest) * parts
     edges = _edges(lowest, parts, outer)
     padded = max(_LANES, -(-count // _LANES) * _LANES)

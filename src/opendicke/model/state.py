@@ -64,7 +64,9 @@ class Bloch:
         if (lengths > 1 + 1e-12).any():
             spin = int(np.argmax(lengths))
             raise InputError(
-                "vectors", "be at most 1 long", f"that of spin {spin} had length {lengths[spin]:g}"
+                "vectors",
+                "be at most 1 long",
+                f"that of spin {spin} had length {lengths[spin]:.10g}",
             )
         object.__setattr__(self, "vectors", frozen(vectors))
 

@@ -18,7 +18,7 @@ from opendicke.display import plural, rounded
 from opendicke.errors import InputError
 from opendicke.measure.observables import Observable, find_observables
 from opendicke.methods.base import AbstractMethod, Assessment, Verdict
-from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo
+from opendicke.methods.kinetic_monte_carlo import KineticMonteCarlo, cost_of_chains
 from opendicke.methods.lindblad import Lindblad
 from opendicke.methods.mean_field import MeanField
 from opendicke.methods.quantum_jumps import QuantumJumps
@@ -461,8 +461,7 @@ def _cost_of_flips(
         return made.seconds, made.memory
     assert isinstance(method, KineticMonteCarlo)
     spins, most = question.model.spins, method.extent(question.state).most
-    events = most * (question.flips.exit * question.span + len(question.times))
-    return 1e-7 * events * math.sqrt(spins), 64.0 * spins * 20 + 1e8
+    return cost_of_chains(most, question.flips.exit * question.span, len(question.times), spins)
 
 
 def _remarks(question: Question) -> tuple[str, ...]:

@@ -58,7 +58,9 @@ def check_question(
     if not isinstance(method, AbstractMethod):
         given = f"was the class {method.__name__}" if isinstance(method, type) else None
         raise InputError(
-            "method", "be a method such as MeanField()", given or f"was {shown(method)}"
+            "method",
+            'be a method such as MeanField(), or "auto" in `solve`',
+            given or f"was {shown(method)}",
         )
     if not isinstance(state, method.starts):
         raise InputError(

@@ -347,6 +347,7 @@ def test_compare_says_when_a_method_gave_no_answer(
         ("exact.zarr samples.zarr --figure a.jpg", "must end in .png"),
         ("exact.toml", "`--methods` must be given with an experiment file"),
         ("exact.toml --methods rate-equation", "name a method besides that of the file"),
+        ("exact.toml --methods auto", "`--methods` must name methods to compare"),
         ("exact.toml --methods lindbald", "did you mean `lindblad`?"),
         ("exact.toml --methods lindblad:tol=3", "did you mean `tolerance`?"),
         ("exact.toml --methods lindblad:tolerance=-1", "a setting `tolerance` that must"),
@@ -456,6 +457,7 @@ def test_json_of_run_show_and_plot(capsys: pytest.CaptureFixture[str]) -> None:
     assert not Path("results").exists()
     code, done, _ = asked(capsys, "run", "a.toml")
     assert (code, done["command"], done["members"], done["reused"]) == (0, "run", 4, False)
+    assert done["method"]["kind"] == "rate-equation"
     assert asked(capsys, "run", "a.toml")[1]["reused"] is True
     assert asked(capsys, "resume", done["store"])[1]["members_ended_well"] == 4
     code, shown, _ = asked(capsys, "show", done["store"])
@@ -698,3 +700,18 @@ def test_styles_need_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not output.coloured(no_terminal)
     monkeypatch.setenv("NO_COLOR", "1")
     assert not output.coloured(Terminal())
+
+
+def test_lists_of_methods_name_each_once() -> None:
+    from opendicke.cli.completing import lists_of_methods
+
+    assert lists_of_methods("lin") == ["lindblad"]
+    assert lists_of_methods("lindblad,") == [
+        f"lindblad,{name}" for name in NAMED if name != "lindblad"
+    ]
+
+
+def test_files_of_editors_that_mark_their_encoding() -> None:
+    name = experiment("a.toml")
+    Path(name).write_bytes(b"\xef\xbb\xbf" + Path(name).read_bytes())
+    assert od.Experiment.from_toml(name).method.kind == "rate-equation"

@@ -488,6 +488,12 @@ def test_observables_of_ones_own_are_checked(
             "was RandomDicke(",
         ),
         (lambda: od.reduce(model(), "+x"), "state", "be a ProductState or an Ensemble", "was '+x'"),
+        (
+            lambda: od.DickeModel(np.ma.array([[1.0, 2.0]], mask=[[0, 1]]), 1.0),
+            "couplings",
+            "have a value at every place",
+            "was masked at some",
+        ),
         (lambda: od.InteractionTerm("a"), "scale", "be a real number", "was 'a'"),
         (lambda: od.IsingTerm(np.inf), "scale", "be finite", "was inf"),
         (lambda: od.observable("a", dims=("time",)), "dims", "other than time", "was ('time',)"),

@@ -195,6 +195,8 @@ def _listed(text: str, own: Any) -> list[Any]:
     for item in text.split(","):
         name, *settings = item.strip().split(":")
         kind = name.strip().replace("_", "-")
+        if kind == "auto" != own.kind:
+            raise InputError("--methods", "name methods to compare", 'had "auto"')
         if kind == own.kind and not settings:
             continue
         try:

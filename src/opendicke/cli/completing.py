@@ -36,7 +36,8 @@ def names_of_methods(incomplete: str) -> list[str]:
 def lists_of_methods(incomplete: str) -> list[str]:
     """Names of methods, the last one of a list with commas."""
     before, comma, last = incomplete.rpartition(",")
-    return [f"{before}{comma}{name}" for name in METHODS if name.startswith(last)]
+    left = [name for name in METHODS if name not in (*before.split(","), "auto")]
+    return [f"{before}{comma}{name}" for name in left if name.startswith(last)]
 
 
 def names_of_papers(incomplete: str) -> list[str]:

@@ -32,7 +32,7 @@ def convert(
     from opendicke.errors import InputError, StoreError, nearest
     from opendicke.results.store import READABLE, check_writable, load, save
 
-    check_writable(out, overwrite=overwrite, suffixes=READABLE)
+    check_writable(out, overwrite=overwrite, suffixes=READABLE, argument="OUT")
     dataset = load(store)
     if out.exists() and out.samefile(store):
         raise StoreError(f"`{out}` cannot be written: it is what is to be converted.")

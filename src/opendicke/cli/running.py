@@ -15,7 +15,6 @@ from opendicke.cli.options import (
     File,
     Overwrite,
     Scheduler,
-    Store,
     Validity,
     Workers,
 )
@@ -79,7 +78,7 @@ def run(
 
 @app.command()
 def resume(
-    store: Store,
+    store: Annotated[Path, typer.Argument(help="A Zarr store that `run` began.")],
     figure: Figure = None,
     validity: Validity = "refuse",
     workers: Workers = None,
@@ -116,6 +115,8 @@ def _written(store: Path) -> int | None:
 
 def _said(command: str, dataset: Any, store: Path, figure: Path, *, reused: bool) -> int:
     """Draw the figure, say what is where, and how it ended."""
+    import json
+
     from opendicke.plots.overview import overview
     from opendicke.plots.style import save_figure
 
@@ -131,5 +132,6 @@ def _said(command: str, dataset: Any, store: Path, figure: Path, *, reused: bool
         reused=reused,
         members=total,
         members_ended_well=good,
+        method=json.loads(dataset.attrs["experiment"])["method"],
     )
     return DONE if good == total else NOT_ALL_WELL

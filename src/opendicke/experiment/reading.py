@@ -67,7 +67,7 @@ def read_parts(path: Path) -> dict[str, Any]:
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
             raise InputError("file", f"have at most {_MOST_BYTES} bytes", f"`{path}` has more")
-        text = content.decode("utf-8")
+        text = content.decode("utf-8-sig")  # some editors mark it
     except InputError:
         raise
     except UnicodeDecodeError:

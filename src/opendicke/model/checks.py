@@ -16,6 +16,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def numeric_array(name: str, value: object, *, kind: type = float) -> Array:
     """`value` as a finite array of numbers (a copy), or an `InputError` about `name`."""
+    if np.ma.is_masked(value):
+        raise InputError(name, "have a value at every place", "was masked at some")
     try:
         array = np.asarray(value)
         if array.dtype.kind not in ("iufc" if kind is complex else "iuf"):

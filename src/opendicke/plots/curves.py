@@ -56,7 +56,7 @@ def curves(dataset: xr.Dataset, observables: list[str] | None = None) -> Any:
     names = known if observables is None else observables
     for name in names:
         if name not in known:
-            raise InputError("observable", "be in the dataset", nearest(name, known))
+            raise InputError("observable", "be in the dataset, in time", nearest(name, known))
     if not names:
         raise InputError("dataset", "hold an observable in time", "held none")
     with style():

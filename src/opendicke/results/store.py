@@ -29,7 +29,11 @@ READABLE = (*SUFFIXES, ".csv")
 
 
 def check_writable(
-    path: str | Path, *, overwrite: bool = False, suffixes: tuple[str, ...] = SUFFIXES
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    suffixes: tuple[str, ...] = SUFFIXES,
+    argument: str = "store",
 ) -> Path:
     """Refuse, before any work is done, a path that could not be written in the end.
 
@@ -41,7 +45,7 @@ def check_writable(
         If the path exists already (unless `overwrite`), is a folder of other things than results,
         or its folder cannot be written to.
     """
-    path = named(path, suffixes)
+    path = named(path, suffixes, argument=argument)
     if _exists(path) and not overwrite:
         raise StoreError(f"`{path}` exists already; choose another path or ask to overwrite it.")
     if _is_foreign(path):
@@ -242,14 +246,14 @@ def load(path: str | Path) -> xr.Dataset:
     return dataset
 
 
-def named(path: object, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
+def named(path: object, suffixes: tuple[str, ...] = SUFFIXES, *, argument: str = "store") -> Path:
     """A path whose suffix says how to store."""
     if not isinstance(path, (str, os.PathLike)):
-        raise InputError("store", "be a path", f"was {shown(path)}")
+        raise InputError(argument, "be a path", f"was {shown(path)}")
     named = Path(path)
     if named.suffix not in suffixes:
         listed = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
-        raise InputError("store", f"end in {listed}", f"was `{path}`")
+        raise InputError(argument, f"end in {listed}", f"was `{path}`")
     return named
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -429,6 +430,16 @@ def test_convert(suffix: str, stores: Path, capsys: pytest.CaptureFixture[str]) 
     assert asked(capsys, "show", out)[1]["members"]["ended_well"] == 4
     assert main(["plot", out]) == 0
     assert Path("deep/a.png").exists()
+
+
+def test_convert_says_what_is_missing(stores: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(stores / "exact.zarr", "part.zarr")
+    for chunk in Path("part.zarr/status").rglob("c*"):
+        if chunk.is_file():
+            chunk.unlink()
+    code, _, err = asked(capsys, "convert", "part.zarr", "part.csv")
+    assert (code, err) == (0, "Note: 4 of 4 members are not there yet: resume `part.zarr`.\n")
+    assert asked(capsys, "convert", str(stores / "exact.zarr"), "whole.csv")[2] == ""
 
 
 def test_convert_a_part(stores: Path, capsys: pytest.CaptureFixture[str]) -> None:

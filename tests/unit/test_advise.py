@@ -455,7 +455,7 @@ def test_reasons_say_what_there_is() -> None:
     one = od.DickeModel([[2.0]], 1.0, loss=11.0, field=0.05)
     assert "two flips apart" not in od.advise(one, DOWN, TIMES)["RateEquation"].reason
     still = od.advise(replace(one, field=0.0), DOWN, TIMES)["RateEquation"]
-    assert still.reason.startswith("no field turns a spin")
+    assert still.reason.startswith("no spin flips")
     assert still.valid
     alike = od.advise(replace(TWO, couplings=[[1.0]] * 2), DOWN, TIMES)["MeanField"]
     assert "2 spins have 1 different row of couplings" in alike.reason

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from opendicke.advising.judging import OF_SPINS, Question, opinions
+from opendicke.advising.judging import opinions
 from opendicke.advising.opinions import Advice, Opinion, duration, python_of, size
+from opendicke.advising.question import OF_SPINS, Question
 from opendicke.display import rounded
 from opendicke.errors import InputError, shown
 from opendicke.measure.observables import Observable, find_observables

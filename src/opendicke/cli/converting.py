@@ -9,7 +9,7 @@ import typer
 
 from opendicke.cli.application import app
 from opendicke.cli.options import AsJson, Overwrite, Store
-from opendicke.cli.output import answer, say
+from opendicke.cli.output import answer, note, say
 
 
 @app.command()
@@ -36,6 +36,10 @@ def convert(
     dataset = load(store)
     if out.exists() and out.samefile(store):
         raise StoreError(f"`{out}` cannot be written: it is what is to be converted.")
+    if "status" in dataset and "solver" not in dataset.dims:
+        status = dataset["status"]
+        if missing := int((status == 0).sum()):
+            note(f"{missing} of {status.size} members are not there yet: resume `{store}`")
     if observable:
         for name in observable:
             if name not in dataset.data_vars:

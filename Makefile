@@ -13,7 +13,7 @@ help:
 	@echo "make check    style, types, import contracts"
 	@echo "make docs     the documentation, in docs/_build/html"
 	@echo "make figures  every example and paper at full size, an hour; pictures, gallery and claims of docs"
-	@echo "make bench    speed beside other software, forty minutes; PART=NAME for one part"
+	@echo "make bench    speed beside other software, a quarter of an hour; PART=NAME for one part"
 	@echo "make wheels   wheel and source distribution in dist/, tried in an empty environment"
 	@echo "make licenses LICENSES-THIRD-PARTY.md, from what is installed"
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -40,7 +40,7 @@ def solve(
     model: DickeModel | IsingModel,
     state: ProductState | Ensemble,
     times: Any,
-    method: AbstractMethod | str,
+    method: AbstractMethod | Literal["auto"],
     observables: Any = None,
     seed: int = 0,
     *,

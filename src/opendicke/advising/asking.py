@@ -12,7 +12,7 @@ import numpy as np
 from opendicke.advising.judging import opinions
 from opendicke.advising.opinions import Advice, Opinion, duration, python_of, size
 from opendicke.advising.question import OF_SPINS, Question
-from opendicke.display import rounded
+from opendicke.display import plural, rounded
 from opendicke.errors import InputError, shown
 from opendicke.measure.observables import Observable, find_observables
 from opendicke.methods.base import Verdict
@@ -162,14 +162,10 @@ def question_of(model: DickeModel, times: Array, target: float) -> str:
     """What was looked at, in words."""
     limit = " in the thermodynamic limit" if model.thermodynamic else ""
     return (
-        f"{_counted(model.spins, 'spin')}, {_counted(model.modes, 'mode')}{limit}; "
-        f"{_counted(len(times), 'time')} over {times[-1] - times[0]:.4g}; to be valid is "
+        f"{plural(model.spins, 'spin')}, {plural(model.modes, 'mode')}{limit}; "
+        f"{plural(len(times), 'time')} over {times[-1] - times[0]:.4g}; to be valid is "
         f"to deviate from exact by at most the error, {target:g} or less"
     )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def merged(every: Sequence[tuple[Opinion, ...]], factor: float = 1.0) -> tuple[Opinion, ...]:

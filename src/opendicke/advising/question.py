@@ -58,7 +58,7 @@ class Question:
             return 1.0
         model, state = self.model, self.problem.initial
         worst = 1.0
-        for occupation in (state.occupation, np.maximum(model.stationary_occupation, 0.0)):
+        for occupation in (state.occupation, model.stationary_occupation):
             width = occupation + 0.5
             coherent = np.abs(state.displacement) ** 2
             deviation = math.sqrt(float((width**2 + 2 * width * coherent).sum()))

@@ -293,13 +293,13 @@ def plan_at(path: Path, experiment: Experiment) -> Plan:
             f"`{path}` holds the results of another experiment ({where}); choose another path or "
             "ask to overwrite it."
         )
-    _check_times(path, experiment)
+    _check_times(path, layout, experiment)
     return stored_plan(layout, experiment)
 
 
-def _check_times(path: Path, experiment: Experiment) -> None:
+def _check_times(path: Path, layout: Layout, experiment: Experiment) -> None:
     """Times must be those of the store, or go on behind them where the method can."""
-    there, asked = _layout_at(path).coordinates["time"].values, experiment.times
+    there, asked = layout.coordinates["time"].values, experiment.times
     shared = min(len(there), len(asked))
     same = np.array_equal(asked[:shared], there[:shared])
     if same and (len(asked) == len(there) or experiment.method.continues):

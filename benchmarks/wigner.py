@@ -243,7 +243,8 @@ def _draw_cost(sizes: list[tuple[int, int]], measured: np.ndarray, predicted: np
         axes.loglog(modes, 1e6 * measured[here], "o", color=line.get_color(), label=f"N = {spins}")
     axes.set_xlabel("modes M")
     axes.set_ylabel("CPU time of a step of one trajectory (µs)")
-    axes.legend(title="points: measured, lines: model", fontsize=8, title_fontsize=8)
+    place = {"loc": "outside upper center", "ncols": 4}  # on the axes it hides points
+    figure.legend(title="points: measured, lines: model", fontsize=8, title_fontsize=8, **place)
     figure.savefig(COST_FIGURE, dpi=150)
     plt.close(figure)
 
